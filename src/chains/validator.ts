@@ -1,0 +1,98 @@
+/**
+ * The contract of a chain's validator: given a claim, say what the chain has.
+ *
+ * A webhook is a hint, the chain is the truth: nothing is credited without a `Confirmed` verdict.
+ * A verdict is what the chain said; a failure is that the chain could not be asked.
+ */
+import { Context, type Duration, type Effect, Schema } from "effect"
+import type { Amount } from "../domain/amount.ts"
+import type { ChainName } from "../domain/chain.ts"
+import type { OnChainIdentity, TransferClaim } from "../domain/transfer.ts"
+
+/** What was seen on chain, stored in the event for the auditor: JSON with strings, integers, null and nested records of them. */
+export type Evidence = Schema.JsonObject
+
+export type Verdict =
+  | {
+      /** Seen, successful, matching in every part, and deep enough to credit. */
+      readonly _tag: "Confirmed"
+      readonly identity: OnChainIdentity
+      readonly amount: Amount
+      readonly block_number: number
+      readonly block_hash: string
+      readonly confirmations: number
+      /** `final`: the chain will not undo it. `watching`: deep enough for the operator, not yet final. */
+      readonly finality: "watching" | "final"
+      readonly evidence: Evidence
+    }
+  | {
+      /** Seen and matching, but not deep enough. Costs no attempt. */
+      readonly _tag: "NotFinal"
+      readonly confirmations_seen: number
+      readonly confirmations_needed: number
+      /** When looking again makes sense. */
+      readonly look_again_after: Duration.Duration
+      readonly evidence: Evidence
+    }
+  | {
+      /** The endpoint knows no such transaction: normal for a while behind a load balancer. */
+      readonly _tag: "NotFound"
+      readonly evidence: Evidence
+    }
+  | {
+      readonly _tag: "Reverted"
+      readonly evidence: Evidence
+    }
+  | {
+      /** The transaction is there, but it does not hold the claimed transfer. */
+      readonly _tag: "Mismatch"
+      /** One sentence for a person: what was expected and what the chain has. */
+      readonly reason: string
+      readonly expected: Evidence
+      readonly found: Evidence
+      readonly evidence: Evidence
+    }
+
+/** An endpoint failed: unreachable, too slow, 429, 5xx, or an answer that makes no sense. */
+export class RpcFailure extends Schema.TaggedError<RpcFailure>()("RpcFailure", {
+  chain: Schema.String,
+  /** The endpoint's name (host and position), never its URL, which may hold a key. */
+  endpoint: Schema.String,
+  message: Schema.String,
+  /** What the endpoint asked for in `Retry-After`, in milliseconds. */
+  retry_after_ms: Schema.NullOr(Schema.Finite)
+}) {}
+
+/** Our own call was wrong (invalid params, method not offered): asking again will not help. */
+export class RpcRefused extends Schema.TaggedError<RpcRefused>()("RpcRefused", {
+  chain: Schema.String,
+  endpoint: Schema.String,
+  message: Schema.String
+}) {}
+
+/** Every circuit of the chain is open: the call was not made, and costs no attempt. */
+export class CircuitsOpen extends Schema.TaggedError<CircuitsOpen>()("CircuitsOpen", {
+  chain: Schema.String,
+  message: Schema.String,
+  /** Milliseconds until the first circuit lets a call through. */
+  retry_after_ms: Schema.Finite
+}) {}
+
+/** The chain is not, or no longer, in surehook.yaml. */
+export class ChainUnknown extends Schema.TaggedError<ChainUnknown>()("ChainUnknown", {
+  chain: Schema.String,
+  message: Schema.String
+}) {}
+
+export type ValidatorError = RpcFailure | RpcRefused | CircuitsOpen | ChainUnknown
+
+/** All chains of the configuration behind one door. */
+export class Validator extends Context.Service<
+  Validator,
+  {
+    /** Asks the claim's chain. Concurrent calls are batched where the client can. */
+    readonly verify: (claim: TransferClaim) => Effect.Effect<Verdict, ValidatorError>
+    /** The chains of which at least one endpoint would take a call now: only their jobs are claimed. */
+    readonly claimableChains: Effect.Effect<ReadonlyArray<ChainName>>
+  }
+>()("surehook/chains/Validator") {}
