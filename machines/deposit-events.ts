@@ -1,0 +1,130 @@
+/**
+ * The events of a deposit: facts in the past tense, appended to the log and never changed.
+ *
+ * All that is random or read from a clock (a retry time, a lease's end) stands inside the event,
+ * so that folding a log always gives the same state. Times are ISO 8601 in UTC with milliseconds.
+ * Field names are those of the log's `data` column and of the API's JSON.
+ *
+ * `recorded_at` is when the event was decided; it is a column of its own in the log.
+ */
+import * as Schema from "effect/Schema"
+
+const isoUtc = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
+const Time = Schema.String.pipe(Schema.check(Schema.isPattern(isoUtc)))
+const Count = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
+const Evidence = Schema.JsonObject
+
+/** The sorts of failure, which decide whether and when a deposit is tried again. */
+export const ErrorType = Schema.Literals(["transient", "permanent", "rpc_failure", "unknown"])
+export type ErrorType = typeof ErrorType.Type
+
+/** The data of each event type, without the fields that every event has. */
+export const depositEventData = {
+  /** A webhook's claim was accepted: pending. */
+  "deposit.received": Schema.Struct({
+    tenant_id: Schema.String,
+    environment: Schema.String,
+    source: Schema.String,
+    chain: Schema.String,
+    tx_hash: Schema.String,
+    token: Schema.String,
+    /** Canonical decimal string in whole tokens. */
+    amount: Schema.String,
+    to_address: Schema.String,
+    transfer_index: Schema.NullOr(Count),
+    /** Higher goes first. */
+    priority: Schema.Int,
+    max_attempts: Count,
+    /** SHA-256 of the webhook's raw body, hex. */
+    payload_digest: Schema.String
+  }),
+  /** A worker took the job under a lease: processing. */
+  "processing.started": Schema.Struct({
+    /** 1 for the first attempt. */
+    attempt: Count,
+    worker: Schema.String,
+    lease_until: Time
+  }),
+  /** The worker is alive and still at it. */
+  "lease.extended": Schema.Struct({ worker: Schema.String, lease_until: Time }),
+  /** The transfer is on chain but not deep enough: pending, and no attempt is spent. */
+  "confirmation.awaited": Schema.Struct({
+    confirmations_seen: Count,
+    confirmations_needed: Count,
+    look_again_at: Time,
+    evidence: Evidence
+  }),
+  /** The worker gave the job back untried: pending, and no attempt is spent. */
+  "processing.released": Schema.Struct({
+    reason: Schema.Literals(["shutdown", "circuit_open", "rate_limited"]),
+    look_again_at: Schema.NullOr(Time)
+  }),
+  /** The worker was lost; the attempt it had begun is spent. */
+  "lease.expired": Schema.Struct({ worker: Schema.NullOr(Schema.String), lease_until: Time }),
+  /** failed.scheduled, or dlq when permanent or exhausted. */
+  "attempt.failed": Schema.Struct({
+    error_type: ErrorType,
+    /** Redacted: no URL, key or payload. */
+    error: Schema.String,
+    /** Null when the job goes to the dlq. */
+    next_retry_at: Schema.NullOr(Time),
+    evidence: Schema.NullOr(Evidence)
+  }),
+  /** Credited in the ledger, in the transaction that appended this event. */
+  "deposit.credited": Schema.Struct({
+    ledger_transaction_id: Schema.String,
+    /** The transfer's identity on chain, beside chain and tx_hash. */
+    on_chain_transfer_index: Schema.String,
+    amount: Schema.String,
+    block_number: Count,
+    block_hash: Schema.String,
+    confirmations: Count,
+    finality: Schema.Literals(["watching", "final"]),
+    evidence: Evidence
+  }),
+  /** Another job credited this very transfer before: completed without a second credit. */
+  "deposit.already_credited": Schema.Struct({
+    ledger_transaction_id: Schema.String,
+    credited_by_job_id: Schema.String,
+    on_chain_transfer_index: Schema.String,
+    evidence: Evidence
+  }),
+  /** The chain will not undo it any more. */
+  "deposit.finalized": Schema.Struct({ block_number: Count, block_hash: Schema.String }),
+  /** A reorganisation took the transfer away; the ledger holds a reversing transaction. */
+  "deposit.reversed": Schema.Struct({
+    reversing_ledger_transaction_id: Schema.String,
+    reason: Schema.String,
+    evidence: Evidence
+  }),
+  /** The reconciler saw the transfer on chain and takes the job to credit it. */
+  "reconciliation.confirmed": Schema.Struct({
+    found_by: Schema.String,
+    attempt: Count,
+    worker: Schema.String,
+    lease_until: Time,
+    evidence: Evidence
+  }),
+  /** The chain says that it failed, or it was not seen for too long: failed.settled. */
+  "reconciliation.rejected": Schema.Struct({ reason: Schema.String, evidence: Evidence }),
+  /** An operator sent it back: pending with its attempts reset. */
+  "dlq.replayed": Schema.Struct({ operator: Schema.String, reason: Schema.String })
+} as const
+
+export type DepositEventType = keyof typeof depositEventData
+
+export type DepositEventData<T extends DepositEventType = DepositEventType> =
+  (typeof depositEventData)[T]["Type"]
+
+/** An event as the machine takes it: its type, its data, and when it was decided. */
+export type DepositEvent = {
+  readonly [T in DepositEventType]: {
+    readonly type: T
+    readonly recorded_at: string
+  } & DepositEventData<T>
+}[DepositEventType]
+
+export type DepositReceived = Extract<DepositEvent, { type: "deposit.received" }>
+
+/** Events that change an existing job: all but the one that creates it. */
+export type DepositTransition = Exclude<DepositEvent, { type: "deposit.received" }>

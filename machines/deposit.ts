@@ -1,0 +1,252 @@
+/**
+ * The deposit machine: the only judge of what may happen to a deposit.
+ *
+ *     (received) ─▶ pending ─▶ processing ─▶ completed.watching ─▶ completed.final
+ *                     ▲  ▲       │  │  │          │
+ *                     │  └───────┘  │  └─▶ dlq ◀──┼── attempts exhausted, permanent
+ *                     │             ▼             ▼ reorg
+ *                     └── failed.scheduled     failed.settled ──▶ pending (operator)
+ *
+ * It is pure: no clocks, no randomness, no effects. A job's state is the fold of its events
+ * through this machine, and its row in `funding_event_jobs` is that state's projection: the
+ * context's fields have the names of the row's columns.
+ */
+import { and, assertEvent, assign, setup } from "xstate"
+import type { DepositReceived, DepositTransition } from "./deposit-events.ts"
+
+/** Bumped when the meaning of an event or state changes; stored with each event. */
+export const depositMachineVersion = 1
+
+export interface DepositContext {
+  readonly tenant_id: string
+  readonly environment: string
+  readonly source: string
+  readonly chain: string
+  readonly tx_hash: string
+  readonly token: string
+  readonly amount: string
+  readonly to_address: string
+  readonly transfer_index: number | null
+  readonly priority: number
+  readonly max_attempts: number
+  /** Attempts begun and not given back; a wait for confirmations costs none. */
+  readonly attempt_count: number
+  readonly last_error: string | null
+  readonly error_type: string | null
+  /** Why the job is in dlq or failed.settled. */
+  readonly failure_reason: string | null
+  readonly first_seen_at: string
+  readonly last_attempt_at: string | null
+  /** When to look next; null means now, if the job can be taken at all. */
+  readonly next_retry_at: string | null
+  readonly completed_at: string | null
+  readonly moved_to_dlq_at: string | null
+  readonly lease_until: string | null
+  readonly leased_by: string | null
+  readonly ledger_transaction_id: string | null
+}
+
+const noLease = { lease_until: null, leased_by: null } as const
+
+export const depositMachine = setup({
+  types: {
+    context: {} as DepositContext,
+    events: {} as DepositTransition,
+    input: {} as DepositReceived
+  },
+  guards: {
+    isNextAttempt: ({ context, event }) =>
+      "attempt" in event && event.attempt === context.attempt_count + 1,
+    isPermanent: ({ event }) => "error_type" in event && event.error_type === "permanent",
+    attemptsExhausted: ({ context }) => context.attempt_count >= context.max_attempts,
+    hasRetryTime: ({ event }) => "next_retry_at" in event && event.next_retry_at !== null,
+    holdsLease: ({ context, event }) => "worker" in event && event.worker === context.leased_by,
+    leaseIsOver: ({ context, event }) =>
+      context.lease_until !== null && event.recorded_at >= context.lease_until,
+    isFinal: ({ event }) => "finality" in event && event.finality === "final"
+  },
+  actions: {
+    beginAttempt: assign(({ event }) => {
+      assertEvent(event, ["processing.started", "reconciliation.confirmed"])
+      return {
+        attempt_count: event.attempt,
+        last_attempt_at: event.recorded_at,
+        leased_by: event.worker,
+        lease_until: event.lease_until,
+        next_retry_at: null,
+        failure_reason: null
+      }
+    }),
+    extendLease: assign(({ event }) => {
+      assertEvent(event, "lease.extended")
+      return { lease_until: event.lease_until }
+    }),
+    giveAttemptBack: assign(({ context, event }) => {
+      assertEvent(event, ["confirmation.awaited", "processing.released"])
+      return {
+        ...noLease,
+        attempt_count: context.attempt_count - 1,
+        next_retry_at: event.look_again_at
+      }
+    }),
+    recordLostLease: assign({
+      ...noLease,
+      error_type: "unknown",
+      last_error: "the worker was lost while it held the lease"
+    }),
+    recordFailure: assign(({ event }) => {
+      assertEvent(event, "attempt.failed")
+      return {
+        ...noLease,
+        error_type: event.error_type,
+        last_error: event.error,
+        next_retry_at: event.next_retry_at
+      }
+    }),
+    moveToDlq: assign(({ context, event }) => ({
+      next_retry_at: null,
+      moved_to_dlq_at: event.recorded_at,
+      failure_reason: context.last_error
+    })),
+    complete: assign(({ event }) => {
+      assertEvent(event, ["deposit.credited", "deposit.already_credited"])
+      return {
+        ...noLease,
+        completed_at: event.recorded_at,
+        next_retry_at: null,
+        last_error: null,
+        error_type: null,
+        ledger_transaction_id: event.ledger_transaction_id
+      }
+    }),
+    settleReversed: assign(({ event }) => {
+      assertEvent(event, "deposit.reversed")
+      return { completed_at: null, failure_reason: event.reason }
+    }),
+    settleRejected: assign(({ event }) => {
+      assertEvent(event, "reconciliation.rejected")
+      return { next_retry_at: null, failure_reason: event.reason }
+    }),
+    resetAttempts: assign({
+      attempt_count: 0,
+      next_retry_at: null,
+      moved_to_dlq_at: null,
+      failure_reason: null
+    })
+  }
+}).createMachine({
+  id: "deposit",
+  initial: "pending",
+  context: ({ input }) => ({
+    tenant_id: input.tenant_id,
+    environment: input.environment,
+    source: input.source,
+    chain: input.chain,
+    tx_hash: input.tx_hash,
+    token: input.token,
+    amount: input.amount,
+    to_address: input.to_address,
+    transfer_index: input.transfer_index,
+    priority: input.priority,
+    max_attempts: input.max_attempts,
+    attempt_count: 0,
+    last_error: null,
+    error_type: null,
+    failure_reason: null,
+    first_seen_at: input.recorded_at,
+    last_attempt_at: null,
+    next_retry_at: null,
+    completed_at: null,
+    moved_to_dlq_at: null,
+    lease_until: null,
+    leased_by: null,
+    ledger_transaction_id: null
+  }),
+  states: {
+    pending: {
+      on: {
+        "processing.started": {
+          target: "processing",
+          guard: "isNextAttempt",
+          actions: "beginAttempt"
+        },
+        "reconciliation.confirmed": {
+          target: "processing",
+          guard: "isNextAttempt",
+          actions: "beginAttempt"
+        },
+        "reconciliation.rejected": { target: "failed.settled", actions: "settleRejected" }
+      }
+    },
+    processing: {
+      on: {
+        "lease.extended": { guard: "holdsLease", actions: "extendLease" },
+        "confirmation.awaited": { target: "pending", actions: "giveAttemptBack" },
+        "processing.released": { target: "pending", actions: "giveAttemptBack" },
+        "lease.expired": [
+          {
+            target: "dlq",
+            guard: and(["leaseIsOver", "attemptsExhausted"]),
+            actions: ["recordLostLease", "moveToDlq"]
+          },
+          { target: "pending", guard: "leaseIsOver", actions: "recordLostLease" }
+        ],
+        "attempt.failed": [
+          { target: "dlq", guard: "isPermanent", actions: ["recordFailure", "moveToDlq"] },
+          { target: "dlq", guard: "attemptsExhausted", actions: ["recordFailure", "moveToDlq"] },
+          { target: "failed.scheduled", guard: "hasRetryTime", actions: "recordFailure" }
+        ],
+        "deposit.credited": [
+          { target: "completed.final", guard: "isFinal", actions: "complete" },
+          { target: "completed.watching", actions: "complete" }
+        ],
+        "deposit.already_credited": { target: "completed.final", actions: "complete" },
+        "reconciliation.confirmed": {
+          target: "processing",
+          guard: and(["leaseIsOver", "isNextAttempt"]),
+          actions: "beginAttempt"
+        }
+      }
+    },
+    failed: {
+      initial: "scheduled",
+      on: {
+        "reconciliation.confirmed": {
+          target: "processing",
+          guard: "isNextAttempt",
+          actions: "beginAttempt"
+        }
+      },
+      states: {
+        scheduled: {
+          on: {
+            "processing.started": {
+              target: "#deposit.processing",
+              guard: "isNextAttempt",
+              actions: "beginAttempt"
+            },
+            "reconciliation.rejected": { target: "settled", actions: "settleRejected" }
+          }
+        },
+        settled: {
+          on: { "dlq.replayed": { target: "#deposit.pending", actions: "resetAttempts" } }
+        }
+      }
+    },
+    dlq: {
+      on: { "dlq.replayed": { target: "pending", actions: "resetAttempts" } }
+    },
+    completed: {
+      initial: "watching",
+      states: {
+        watching: {
+          on: {
+            "deposit.finalized": { target: "final" },
+            "deposit.reversed": { target: "#deposit.failed.settled", actions: "settleReversed" }
+          }
+        },
+        final: {}
+      }
+    }
+  }
+})
