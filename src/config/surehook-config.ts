@@ -1,15 +1,18 @@
 /** What surehook.yaml says, decoded and indexed the way the service looks things up. */
-import { Context, type Redacted } from "effect"
+import { Context, type FileSystem, Layer, type Path, type Redacted } from "effect"
 import type { ChainName } from "../domain/chain.ts"
 import type { Environment, SourceId, TenantId } from "../domain/ids.ts"
 import type { ChainConfig } from "./chain-config.ts"
+import { type ConfigFileError, loadConfig } from "./config-file.ts"
+import type { DevelopmentSecrets } from "./development.ts"
+import type { Settings } from "./settings.ts"
 
 export interface Source {
   readonly id: SourceId
   readonly tenant_id: TenantId
   readonly environment: Environment
   readonly provider: "standard"
-  /** All are active; several while a key is being rotated. Never empty. */
+  /** All are active; several while a key is being rotated. Never empty. Each with its `whsec_`. */
   readonly secrets: ReadonlyArray<Redacted.Redacted<string>>
 }
 
@@ -22,11 +25,25 @@ export interface ApiToken {
   readonly tenants: ReadonlySet<TenantId> | null
 }
 
+/** Where a config came from. */
+export type ConfigOrigin =
+  | { readonly _tag: "File"; readonly path: string }
+  | { readonly _tag: "Development"; readonly secrets: DevelopmentSecrets }
+
 export class SurehookConfig extends Context.Service<
   SurehookConfig,
   {
     readonly sources: ReadonlyMap<SourceId, Source>
     readonly chains: ReadonlyMap<ChainName, ChainConfig>
     readonly apiTokens: ReadonlyArray<ApiToken>
+    /** Undefined for a config that a test or the demo put together. */
+    readonly origin?: ConfigOrigin
   }
->()("surehook/config/SurehookConfig") {}
+>()("surehook/config/SurehookConfig") {
+  /** The file named by SUREHOOK_CONFIG, else ./surehook.yaml, else the development config. */
+  static readonly layer: Layer.Layer<
+    SurehookConfig,
+    ConfigFileError,
+    Settings | FileSystem.FileSystem | Path.Path
+  > = Layer.effect(SurehookConfig, loadConfig)
+}
