@@ -1,0 +1,9 @@
+DROP VIEW processing_logs;
+DROP TABLE audit_logs;
+DROP TABLE ledger_entries;
+DROP TABLE ledger_transactions;
+DROP TABLE ledger_accounts;
+DROP TABLE funding_event_jobs;
+DROP TABLE deposit_events;
+DROP FUNCTION surehook_zero_sum();
+DROP FUNCTION surehook_append_only();
