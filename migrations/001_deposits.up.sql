@@ -97,16 +97,20 @@ CREATE INDEX funding_event_jobs_leased ON funding_event_jobs (lease_until)
 -- ── The ledger: double entry ──────────────────────────────────────────────────────────────────
 
 CREATE TABLE ledger_accounts (
-  id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  -- Made from the other columns (see src/ledger/accounts.ts), so that entries need no look-up.
+  id           uuid        PRIMARY KEY,
   tenant_id    text        NOT NULL,
   environment  text        NOT NULL,
   chain        text        NOT NULL,
-  -- 'deposits': what the address's owner is owed. 'chain': its counterpart, what came in on chain.
+  -- 'deposits': what the address's owner is owed. 'chain': its counterpart, what came in on chain;
+  -- one for the whole chain, with an empty address.
   kind         text        NOT NULL CHECK (kind IN ('deposits', 'chain')),
   address      text        NOT NULL,
-  opened_at    timestamptz NOT NULL DEFAULT now(),
-  UNIQUE (chain, address, kind, tenant_id, environment)
+  opened_at    timestamptz NOT NULL
 );
+
+-- Serves balances by address.
+CREATE INDEX ledger_accounts_address ON ledger_accounts (address, chain);
 
 CREATE TABLE ledger_transactions (
   id              uuid        PRIMARY KEY,
@@ -127,7 +131,7 @@ CREATE UNIQUE INDEX ledger_transactions_transfer
 
 CREATE TABLE ledger_entries (
   transaction_id  uuid           NOT NULL,
-  account_id      bigint         NOT NULL,
+  account_id      uuid           NOT NULL,
   token           text           NOT NULL,
   -- Positive credits the account, negative debits it.
   amount          numeric(36,18) NOT NULL CHECK (amount <> 0),
@@ -157,6 +161,10 @@ CREATE TRIGGER ledger_entries_zero_sum
 
 CREATE TRIGGER ledger_entries_append_only
   BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entries
+  FOR EACH STATEMENT EXECUTE FUNCTION surehook_append_only();
+
+CREATE TRIGGER ledger_accounts_append_only
+  BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_accounts
   FOR EACH STATEMENT EXECUTE FUNCTION surehook_append_only();
 
 CREATE TRIGGER ledger_transactions_append_only
