@@ -1,0 +1,184 @@
+/**
+ * The work on one claimed batch: validate all its jobs at once, settle each as soon as it is known.
+ *
+ *     claimed ──┬─ verify ─┐
+ *               ├─ verify ─┼─▶ findings ─▶ settle as many as are there, in one transaction
+ *               └─ verify ─┘
+ *     heartbeat: every third of the lease, the leases of those still unsettled are extended
+ *
+ * A slow job holds up no other of its batch. What is unsettled when the work is interrupted is
+ * released; what cannot even be released comes back when its lease expires.
+ */
+import { Clock, Duration, Effect, Queue, Schedule, Semaphore } from "effect"
+import type { DepositTransition } from "../../machines/deposit-events.ts"
+import { Validator } from "../chains/validator.ts"
+import { Deposits } from "../deposits/deposits.ts"
+import { advance, type Job, TransitionRefused } from "../deposits/job.ts"
+import { claimOf } from "../deposits/job-claim.ts"
+import type { JobId } from "../domain/ids.ts"
+import { isDatabaseAway } from "../postgres/database-away.ts"
+import { type Finding, findingOf } from "./finding.ts"
+import { annotateJob, logSettled } from "./job-log.ts"
+import { type Found, Settlement } from "./settlement.ts"
+
+/** Heartbeats in the length of a lease: two may fail before the lease is lost. */
+const heartbeatsPerLease = 3
+const releaseTimeout = Duration.seconds(3)
+const databaseAwayPauses = Schedule.min([
+  Schedule.exponential("100 millis"),
+  Schedule.spaced("2 seconds")
+])
+
+export interface BatchOptions {
+  readonly worker: string
+  readonly lease: Duration.Duration
+  /** Called with the time at which a settled job is due again, in milliseconds since 1970. */
+  readonly onDue: (dueAt: number) => void
+}
+
+interface Known {
+  readonly id: JobId
+  readonly finding: Finding
+}
+
+export const workOn = Effect.fnUntraced(function* (
+  jobs: ReadonlyArray<Job>,
+  options: BatchOptions
+): Effect.fn.Return<void, never, Deposits | Settlement | Validator> {
+  const deposits = yield* Deposits
+  const settlement = yield* Settlement
+  const validator = yield* Validator
+  const { worker, lease, onDue } = options
+
+  /** The jobs whose leases we hold, each as of its newest event. */
+  const held = new Map<JobId, Job>(jobs.map((job) => [job.id, job]))
+  const findings = yield* Queue.unbounded<Known>()
+  // Heartbeat and settlement both append to the same jobs, so they take turns.
+  const turn = Semaphore.makeUnsafe(1)
+
+  const verify = (job: Job) =>
+    validator.verify(claimOf(job)).pipe(
+      Effect.tapDefect((defect) => Effect.logError("the validator failed unexpectedly", defect)),
+      annotateJob(job),
+      Effect.exit,
+      Effect.flatMap((exit) => Queue.offer(findings, { id: job.id, finding: findingOf(exit) }))
+    )
+
+  const appendToHeld = (event: (job: Job, recordedAt: string) => DepositTransition) =>
+    Effect.gen(function* () {
+      const recordedAt = new Date(yield* Clock.currentTimeMillis).toISOString()
+      const advances = [...held.values()].flatMap((job) => {
+        const made = advance(job, event(job, recordedAt), `worker:${worker}`)
+        return made instanceof TransitionRefused ? [] : [made]
+      })
+      const appended = yield* deposits.append(advances)
+      for (const { job } of advances) {
+        if (appended.has(job.id)) held.set(job.id, job)
+        else {
+          held.delete(job.id)
+          yield* logLost(job)
+        }
+      }
+    })
+
+  const heartbeat = Effect.gen(function* () {
+    const leaseUntil = (yield* Clock.currentTimeMillis) + Duration.toMillis(lease)
+    const lease_until = new Date(leaseUntil).toISOString()
+    yield* appendToHeld((_, recorded_at) => ({
+      type: "lease.extended",
+      recorded_at,
+      worker,
+      lease_until
+    }))
+  }).pipe(
+    turn.withPermits(1),
+    Effect.uninterruptible,
+    // The next one, or the settlement, tries again.
+    Effect.catchCause((cause) => Effect.logWarning("leases could not be extended", cause)),
+    Effect.delay(Duration.times(lease, 1 / heartbeatsPerLease)),
+    Effect.forever
+  )
+
+  const giveUp = (ids: ReadonlyArray<JobId>) => {
+    for (const id of ids) held.delete(id)
+  }
+
+  /** Those of `known` that are still ours. Whole or not at all, also when we are interrupted. */
+  const attempt = (known: ReadonlyArray<Known>) =>
+    Effect.suspend(() => {
+      const found = known.flatMap(({ id, finding }): ReadonlyArray<Found> => {
+        const job = held.get(id)
+        return job === undefined ? [] : [{ job, finding }]
+      })
+      return settlement.settle(worker, found)
+    }).pipe(
+      Effect.tap(Effect.sync(() => giveUp(known.map(({ id }) => id)))),
+      Effect.uninterruptible,
+      turn.withPermits(1)
+    )
+
+  const settle = (known: ReadonlyArray<Known>): Effect.Effect<void> =>
+    attempt(known).pipe(
+      Effect.retry({ schedule: databaseAwayPauses, while: isDatabaseAway }),
+      Effect.timeout(lease),
+      Effect.flatMap(({ settled, lost }) =>
+        Effect.gen(function* () {
+          for (const one of settled) {
+            const due = one.job.state.context.next_retry_at
+            if (due !== null) onDue(Date.parse(due))
+            yield* logSettled(one)
+          }
+          yield* Effect.forEach(lost, logLost, { discard: true })
+        })
+      ),
+      Effect.catchCause((cause) => {
+        const [only, ...others] = known
+        if (others.length > 0) {
+          return Effect.forEach(known, (one) => settle([one]), { discard: true })
+        }
+        if (only !== undefined) giveUp([only.id])
+        return Effect.logError("a deposit could not be settled: its lease will expire", cause).pipe(
+          Effect.annotateLogs({ job_id: only?.id })
+        )
+      })
+    )
+
+  const settleAll = Effect.gen(function* () {
+    for (let open = jobs.length; open > 0; ) {
+      const known = yield* Queue.takeBetween(findings, 1, open)
+      open -= known.length
+      yield* settle(known)
+    }
+  })
+
+  const release = Effect.suspend(() =>
+    appendToHeld((_, recorded_at) => ({
+      type: "processing.released",
+      recorded_at,
+      reason: "shutdown",
+      look_again_at: null
+    }))
+  ).pipe(
+    // A finalizer is uninterruptible, and a timeout works by interruption.
+    Effect.interruptible,
+    Effect.timeout(releaseTimeout),
+    Effect.catchCause((cause) =>
+      Effect.logWarning("deposits could not be released: their leases will expire", cause)
+    )
+  )
+
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(heartbeat)
+      yield* Effect.forkScoped(
+        Effect.forEach(jobs, verify, { concurrency: "unbounded", discard: true })
+      )
+      yield* settleAll
+    })
+  ).pipe(Effect.onInterrupt(() => release))
+})
+
+const logLost = (job: Job) =>
+  Effect.logWarning("the lease was lost to another worker, whose result counts").pipe(
+    annotateJob(job)
+  )

@@ -1,0 +1,57 @@
+/**
+ * One worker: claims a batch, works on it, and claims the next, until it is told to stop.
+ *
+ * With nothing to do it waits for whichever comes first: a signal that there are new jobs, the
+ * moment at which a job that a worker of this process put off is due, or the next poll.
+ */
+import { Clock, Duration, Effect } from "effect"
+import { Validator } from "../chains/validator.ts"
+import { Deposits } from "../deposits/deposits.ts"
+import { JobSignal } from "../deposits/job-signal.ts"
+import { workOn } from "./batch.ts"
+import type { DueTimes } from "./due-times.ts"
+
+export interface WorkerOptions {
+  /** Unique among all workers of all processes: it is the owner of leases. */
+  readonly name: string
+  readonly batchSize: number
+  readonly pollInterval: Duration.Duration
+  readonly lease: Duration.Duration
+  readonly dueTimes: DueTimes
+  readonly isStopping: () => boolean
+}
+
+/** Ends only when it is stopping. */
+export const runWorker = Effect.fnUntraced(function* (options: WorkerOptions) {
+  const deposits = yield* Deposits
+  const validator = yield* Validator
+  const signal = yield* JobSignal
+  const { name, batchSize, pollInterval, lease, dueTimes, isStopping } = options
+
+  const claim = Effect.gen(function* () {
+    const chains = yield* validator.claimableChains
+    if (chains.length === 0) return []
+    return yield* deposits.claim({ worker: name, chains, limit: batchSize, lease })
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.as(Effect.logWarning(`no deposits could be claimed: ${error.message}`), [])
+    )
+  )
+
+  const idle = (signalled: Effect.Effect<void>) =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const pause = Math.min(Duration.toMillis(pollInterval), dueTimes.next(now) - now)
+      yield* Effect.raceFirst(signalled, Effect.sleep(pause))
+    })
+
+  while (!isStopping()) {
+    const signalled = yield* signal.next
+    const jobs = yield* claim
+    if (jobs.length > 0) {
+      yield* workOn(jobs, { worker: name, lease, onDue: dueTimes.add })
+    } else if (!isStopping()) {
+      yield* idle(signalled)
+    }
+  }
+})
