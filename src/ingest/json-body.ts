@@ -1,0 +1,57 @@
+/** From the raw bytes of a verified body to JSON that Postgres can store. */
+import { Result, type Schema } from "effect"
+
+/** Deeper than any provider nests, and shallow enough for every recursion over it. */
+const maxDepth = 64
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+/** The JSON that the bytes hold, or in words why they hold none. */
+export const parseJsonBody = (bytes: Uint8Array): Result.Result<Schema.Json, string> => {
+  if (bytes.length === 0) return Result.fail("the body is empty: send a JSON object")
+  let text: string
+  try {
+    text = utf8.decode(bytes)
+  } catch {
+    return Result.fail("the body is not valid UTF-8")
+  }
+  let json: Schema.Json
+  try {
+    json = JSON.parse(text)
+  } catch {
+    return Result.fail("the body is not valid JSON")
+  }
+  return isDeeperThan(json, maxDepth)
+    ? Result.fail(`the body is nested deeper than ${maxDepth} levels`)
+    : Result.succeed(json)
+}
+
+const isDeeperThan = (json: Schema.Json, levels: number): boolean => {
+  if (json === null || typeof json !== "object") return false
+  if (levels === 0) return true
+  return Object.values(json).some((member) => isDeeperThan(member, levels - 1))
+}
+
+/** What JSON.stringify writes for the two things that JSON can say and jsonb refuses. */
+const perhapsUnstorable = /\\u(?:0000|d[89a-f])/
+
+/**
+ * The same with every NUL and every half of a surrogate pair replaced: jsonb holds neither, and
+ * one such payload would fail the batch that it is written with. The event keeps the digest of
+ * the bytes as they came.
+ */
+export const storable = (json: Schema.Json): Schema.Json =>
+  perhapsUnstorable.test(JSON.stringify(json)) ? cleaned(json) : json
+
+const cleaned = (json: Schema.Json): Schema.Json => {
+  if (typeof json === "string") return cleanedText(json)
+  if (json === null || typeof json !== "object") return json
+  if (isArray(json)) return json.map(cleaned)
+  return Object.fromEntries(
+    Object.entries(json).map(([name, member]) => [cleanedText(name), cleaned(member)])
+  )
+}
+
+const isArray = (json: Schema.Json): json is Schema.JsonArray => Array.isArray(json)
+
+const cleanedText = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd")

@@ -1,0 +1,188 @@
+/**
+ * Standard Webhooks with our own generic body.
+ *
+ * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+ * HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{raw body}`; `webhook-signature` holds one or
+ * more `v1,<base64>`, separated by spaces; the timestamp may be five minutes off either way.
+ *
+ * Body: `{"chain","tx_hash","token","amount","to_address","transfer_index"?}`, other fields ignored.
+ */
+import { timingSafeEqual } from "node:crypto"
+import { Redacted, Result, Schema, SchemaIssue } from "effect"
+import type { ChainConfig } from "../../config/chain-config.ts"
+import { webhookKey } from "../../config/webhook-secret.ts"
+import { AmountFromJson } from "../../domain/amount.ts"
+import {
+  addressRule,
+  type ChainName,
+  canonicalAddress,
+  canonicalTxHash,
+  txHashRule
+} from "../../domain/chain.ts"
+
+import type { TransferClaim } from "../../domain/transfer.ts"
+import { type FieldFault, WebhookProblem } from "../problem.ts"
+import type { Provider, RawWebhook } from "../provider.ts"
+import { standardSignature } from "./standard-signature.ts"
+
+const toleranceSeconds = 300
+/** Keys in rotation are two; more than this is an attempt to make us compute. */
+const maxSignatures = 16
+const maxIdLength = 256
+
+const verifier: Provider["verifier"] = (secrets) => {
+  const keys = secrets.flatMap((secret) => {
+    const key = webhookKey(Redacted.value(secret))
+    return Result.isSuccess(key) ? [key.success] : []
+  })
+  return (webhook) => {
+    const id = webhook.headers["webhook-id"]
+    const timestamp = webhook.headers["webhook-timestamp"]
+    const signatures = webhook.headers["webhook-signature"]
+    if (id === undefined || timestamp === undefined || signatures === undefined) {
+      return missingHeaders(webhook)
+    }
+    if (id.length === 0 || id.length > maxIdLength) {
+      return refused(`webhook-id must have 1 to ${maxIdLength} characters`)
+    }
+    return (
+      timestampFault(timestamp, webhook.receivedAt) ??
+      signatureFault(
+        keys.map((key) => standardSignature(key, id, timestamp, webhook.body)),
+        signatures
+      )
+    )
+  }
+}
+
+const refused = (detail: string) => new WebhookProblem({ code: "signature_invalid", detail })
+
+const missingHeaders = ({ headers }: RawWebhook) => {
+  const names = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+  const missing = names.filter((name) => headers[name] === undefined)
+  return refused(
+    `missing ${missing.join(", ")}: sign the webhook as Standard Webhooks says, with all three headers`
+  )
+}
+
+const timestampFault = (timestamp: string, receivedAt: number): WebhookProblem | undefined => {
+  if (!/^\d{1,11}$/.test(timestamp)) {
+    return new WebhookProblem({
+      code: "timestamp_invalid",
+      detail: "webhook-timestamp must be seconds since 1970, as a whole number"
+    })
+  }
+  const age = Math.floor(receivedAt / 1000) - Number(timestamp)
+  if (Math.abs(age) <= toleranceSeconds) return undefined
+  return new WebhookProblem({
+    code: "timestamp_invalid",
+    detail: `webhook-timestamp is ${Math.abs(age)} s in the ${age > 0 ? "past" : "future"}, and ${toleranceSeconds} s are allowed: sign each delivery anew, and check the sender's clock`
+  })
+}
+
+const signatureFault = (
+  expected: ReadonlyArray<Buffer>,
+  signatures: string
+): WebhookProblem | undefined => {
+  const given = signatures
+    .split(" ", maxSignatures)
+    .flatMap((signature) =>
+      signature.startsWith("v1,") ? [Buffer.from(signature.slice(3), "base64")] : []
+    )
+  if (given.length === 0) {
+    return refused("webhook-signature holds no v1 signature: it must look like v1,<base64>")
+  }
+  // Every pair is compared, so that the time tells nothing about which key or signature is close.
+  let matches = 0
+  for (const own of expected) {
+    for (const signature of given) {
+      if (signature.length === own.length && timingSafeEqual(signature, own)) matches++
+    }
+  }
+  return matches > 0
+    ? undefined
+    : refused(
+        "no signature fits: sign `{webhook-id}.{webhook-timestamp}.{raw body}` with HMAC-SHA256, keyed with the decoded secret of this source, over exactly the bytes that are sent"
+      )
+}
+
+const Body = Schema.Struct({
+  chain: Schema.String,
+  tx_hash: Schema.String,
+  token: Schema.String,
+  amount: AmountFromJson,
+  to_address: Schema.String,
+  transfer_index: Schema.optionalKey(
+    Schema.NullOr(
+      Schema.Int.pipe(
+        Schema.check(
+          Schema.isBetween(
+            { minimum: 0, maximum: 2_147_483_647 },
+            {
+              message: "must be a whole number from 0 to 2147483647"
+            }
+          )
+        )
+      )
+    )
+  )
+})
+
+const decodeBody = Schema.decodeUnknownResult(Body, { errors: "all" })
+const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const decode: Provider["decode"] = (json, chains) => {
+  const decoded = decodeBody(json)
+  if (Result.isFailure(decoded)) {
+    return Result.fail(
+      formatIssue(decoded.failure.issue).issues.map(({ path, message }) => ({
+        path: path === undefined ? "" : path.join("."),
+        message
+      }))
+    )
+  }
+  return canonicalClaim(decoded.success, chains)
+}
+
+const canonicalClaim = (
+  body: typeof Body.Type,
+  chains: ReadonlyMap<ChainName, ChainConfig>
+): Result.Result<ReadonlyArray<TransferClaim>, ReadonlyArray<FieldFault>> => {
+  const chain = [...chains.values()].find(({ name }) => name === body.chain)
+  if (chain === undefined) {
+    return Result.fail([
+      { path: "chain", message: `must be one of ${[...chains.keys()].join(", ")}` }
+    ])
+  }
+  const tx_hash = canonicalTxHash(chain.kind, body.tx_hash)
+  const to_address = canonicalAddress(chain.kind, body.to_address)
+  const token = [...chain.tokens.keys()].find((symbol) => symbol === body.token)
+  if (tx_hash === undefined || to_address === undefined || token === undefined) {
+    const faults: Array<FieldFault> = []
+    if (tx_hash === undefined) {
+      faults.push({ path: "tx_hash", message: txHashRule(chain.kind) })
+    }
+    if (token === undefined) {
+      faults.push({
+        path: "token",
+        message: `must be one of the tokens of ${chain.name}: ${[...chain.tokens.keys()].join(", ")}`
+      })
+    }
+    if (to_address === undefined) {
+      faults.push({ path: "to_address", message: addressRule(chain.kind) })
+    }
+    return Result.fail(faults)
+  }
+  return Result.succeed([
+    {
+      chain: chain.name,
+      tx_hash,
+      token,
+      amount: body.amount,
+      to_address,
+      transfer_index: body.transfer_index ?? null
+    }
+  ])
+}
+
+export const standard: Provider = { verifier, decode }
