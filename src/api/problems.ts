@@ -1,0 +1,43 @@
+/** The errors of the API as RFC 9457 problem details. */
+import { Schema } from "effect"
+import { HttpApiSchema } from "effect/http-api"
+
+const problemFields = <Status extends number, Title extends string>(
+  status: Status,
+  title: Title
+) => ({
+  type: Schema.tag("about:blank"),
+  status: Schema.tag(status),
+  title: Schema.tag(title),
+  /** What is wrong, and how to mend it. */
+  detail: Schema.String
+})
+
+const asProblem = HttpApiSchema.asJson({ contentType: "application/problem+json" })
+
+export class Unauthorized extends Schema.Error<Unauthorized>("surehook/api/Unauthorized")(
+  problemFields(401, "Unauthorized"),
+  { httpApiStatus: 401 }
+) {}
+
+export class NotFound extends Schema.Error<NotFound>("surehook/api/NotFound")(
+  problemFields(404, "Not found"),
+  { httpApiStatus: 404 }
+) {}
+
+/** The question has more than one answer. */
+export class Ambiguous extends Schema.Error<Ambiguous>("surehook/api/Ambiguous")(
+  problemFields(409, "Ambiguous"),
+  { httpApiStatus: 409 }
+) {}
+
+/** The database is away, or not migrated yet. */
+export class Unavailable extends Schema.Error<Unavailable>("surehook/api/Unavailable")(
+  problemFields(503, "Temporarily unavailable"),
+  { httpApiStatus: 503 }
+) {}
+
+export const UnauthorizedProblem = Unauthorized.pipe(asProblem)
+export const NotFoundProblem = NotFound.pipe(asProblem)
+export const AmbiguousProblem = Ambiguous.pipe(asProblem)
+export const UnavailableProblem = Unavailable.pipe(asProblem)
