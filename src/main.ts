@@ -1,0 +1,4 @@
+/** The command line's entry. */
+import { main } from "./cli/surehook.ts"
+
+main()

@@ -1,0 +1,66 @@
+/**
+ * The whole service as one layer: the database, the workers and the HTTP server.
+ *
+ * It starts from the bottom up and stops from the top down: first no more webhooks are taken, then
+ * the workers finish what they hold, and the database goes last.
+ */
+import { createServer } from "node:http"
+import { NodeCrypto, NodeHttpServer } from "@effect/platform-node"
+import { Duration, Effect, Layer } from "effect"
+import { HttpRouter } from "effect/http"
+import { apiRoutes } from "./api/handlers.ts"
+import { validatorLayer } from "./chains/chains.ts"
+import { Settings } from "./config/settings.ts"
+import { Deposits } from "./deposits/deposits.ts"
+import { JobQueries } from "./deposits/job-queries.ts"
+import { JobSignal } from "./deposits/job-signal.ts"
+import { Intake } from "./ingest/intake.ts"
+import { webhookRoute } from "./ingest/webhook-route.ts"
+import { creditorLayer, Ledger } from "./ledger/ledger.ts"
+import { databaseLayer } from "./postgres/database.ts"
+import { Settlement } from "./workers/settlement.ts"
+import { workersLayer } from "./workers/workers.ts"
+
+/** Beside one for each worker: ingest, the listener, the sweeper, the API. */
+const connectionsBesideWorkers = 10
+const httpDrainTimeout = Duration.seconds(5)
+
+const database = Layer.unwrap(
+  Effect.map(Settings, ({ databaseUrl, dataDir, worker }) =>
+    databaseLayer({
+      url: databaseUrl,
+      dataDir,
+      maxConnections: (worker.enabled ? worker.count : 0) + connectionsBesideWorkers
+    })
+  )
+)
+
+const httpServer = Layer.unwrap(
+  Effect.map(Settings, ({ host, port }) =>
+    NodeHttpServer.layer(createServer, {
+      host,
+      port,
+      gracefulShutdownTimeout: httpDrainTimeout
+    })
+  )
+)
+
+const http = HttpRouter.serve(Layer.mergeAll(webhookRoute, apiRoutes), {
+  disableLogger: true,
+  disableListenLog: true
+})
+
+const workers = workersLayer.pipe(Layer.provide(Settlement.layer), Layer.provide(creditorLayer))
+
+const stores = Layer.mergeAll(JobQueries.layer, Ledger.layer, Intake.layer).pipe(
+  Layer.provideMerge(Layer.mergeAll(Deposits.layer, JobSignal.layer))
+)
+
+/** Needs the settings and the config; `HttpServer` tells where it listens. */
+export const serviceLayer = Layer.mergeAll(workers, http).pipe(
+  Layer.provideMerge(httpServer),
+  Layer.provide(validatorLayer),
+  Layer.provideMerge(stores),
+  Layer.provideMerge(database),
+  Layer.provide(NodeCrypto.layer)
+)
