@@ -1,0 +1,332 @@
+/** The workers under their supervisor, with time in the test's hands and a scripted chain. */
+import { PgClient } from "@effect/sql-pg"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { TestClock } from "effect/testing"
+import { CircuitsOpen, RpcFailure, type Verdict } from "../../src/chains/validator.ts"
+import { Settings } from "../../src/config/settings.ts"
+import { Deposits } from "../../src/deposits/deposits.ts"
+import type { Job } from "../../src/deposits/job.ts"
+import { JobSignal } from "../../src/deposits/job-signal.ts"
+import type { JobId } from "../../src/domain/ids.ts"
+import { readEvents } from "../../src/event-log/event-log.ts"
+import { creditorLayer } from "../../src/ledger/ledger.ts"
+import { Settlement } from "../../src/workers/settlement.ts"
+import { workersLayer } from "../../src/workers/workers.ts"
+import { depositsLayer, localchain, newJobs, readJobs, received } from "../deposits/jobs.ts"
+import { confirmAll, confirmed, type Script, validatorOf } from "../support/scripted-validator.ts"
+
+const stores = Layer.mergeAll(Settlement.layer, JobSignal.layer).pipe(
+  Layer.provide(SecureRandom.layerWebCrypto),
+  Layer.provideMerge(creditorLayer),
+  Layer.provideMerge(depositsLayer)
+)
+
+const onlyChain = Effect.succeed([localchain])
+
+/** Runs workers until the scope closes, and gives what stops them earlier. */
+const startWorkers = (
+  script: Script,
+  env: Readonly<Record<string, string>> = {},
+  claimable: Effect.Effect<ReadonlyArray<typeof localchain>> = onlyChain
+) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    yield* Layer.buildWithScope(
+      Layer.fresh(workersLayer).pipe(
+        Layer.provide(validatorOf(script, claimable)),
+        Layer.provide(
+          Settings.layerFrom({
+            FUNDING_WORKER_COUNT: "2",
+            FUNDING_WORKER_POLL_INTERVAL: "1s",
+            FUNDING_WORKER_LEASE: "60s",
+            ...env
+          })
+        )
+      ),
+      scope
+    )
+    return { stop: Scope.close(scope, Exit.void) }
+  })
+
+/** Lets time pass in steps until the jobs are as they should be; fails after `limit` of it. */
+const passTimeUntil = (
+  ids: ReadonlyArray<JobId>,
+  isSo: (job: Job) => boolean,
+  limit: Duration.Input = "5 minutes"
+) =>
+  Effect.gen(function* () {
+    const stepMillis = 100
+    for (let passed = 0; ; passed += stepMillis) {
+      const jobs = yield* readJobs(ids)
+      if (jobs.length === ids.length && jobs.every(isSo)) return jobs
+      if (passed > Duration.toMillis(Duration.fromInputUnsafe(limit))) {
+        const states = jobs.map(({ state }) => `${state.status} ${state.context.last_error}`)
+        return assert.fail(`after ${passed / 1000} s: ${states.join(", ")}`)
+      }
+      yield* TestClock.adjust(stepMillis)
+    }
+  })
+
+const hasStatus = (status: string) => (job: Job) => job.state.status === status
+const idsOf = (jobs: ReadonlyArray<Job>) => jobs.map(({ id }) => id)
+const typesOf = (id: JobId) =>
+  Effect.gen(function* () {
+    const events = yield* readEvents(yield* PgClient.PgClient, id)
+    return events.map(({ type }) => type)
+  })
+
+const test = (
+  name: string,
+  body: Effect.Effect<void, unknown, Layer.Success<typeof stores> | Scope.Scope>
+) => it.effect(name, () => body.pipe(Effect.scoped, Effect.provide(stores), Effect.orDie))
+
+describe("the workers", () => {
+  test(
+    "carry deposits from pending to completed, and new ones as soon as they are signalled",
+    Effect.gen(function* () {
+      yield* startWorkers(confirmAll, { FUNDING_WORKER_POLL_INTERVAL: "1h" })
+      const jobs = yield* newJobs(Array.from({ length: 25 }, () => received()))
+      yield* (yield* JobSignal).announce
+      yield* passTimeUntil(idsOf(jobs), hasStatus("completed"), "10 seconds")
+    })
+  )
+
+  test(
+    "find by polling what nobody signalled",
+    Effect.gen(function* () {
+      yield* startWorkers(confirmAll)
+      const jobs = yield* newJobs([received()])
+      yield* passTimeUntil(idsOf(jobs), hasStatus("completed"), "10 seconds")
+    })
+  )
+
+  test(
+    "try again after a transient failure, when it is due and not before",
+    Effect.gen(function* () {
+      const asked = yield* Ref.make(0)
+      const script: Script = (claim) =>
+        Ref.updateAndGet(asked, (count) => count + 1).pipe(
+          Effect.map(
+            (count): Verdict => (count < 3 ? { _tag: "NotFound", evidence: {} } : confirmed(claim))
+          )
+        )
+      yield* startWorkers(script)
+      const [job] = yield* newJobs([received({}, { max_attempts: 5 })])
+      if (job === undefined) return assert.fail()
+      const [failed] = yield* passTimeUntil([job.id], hasStatus("failed"))
+      assert.strictEqual(failed?.state.context.attempt_count, 1)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Ref.get(asked), 1)
+      const [done] = yield* passTimeUntil([job.id], hasStatus("completed"))
+      assert.strictEqual(done?.state.context.attempt_count, 3)
+      assert.deepStrictEqual(yield* typesOf(job.id), [
+        "deposit.received",
+        "processing.started",
+        "attempt.failed",
+        "processing.started",
+        "attempt.failed",
+        "processing.started",
+        "deposit.credited"
+      ])
+    })
+  )
+
+  test(
+    "dead-letter a deposit whose attempts are exhausted, with the reason",
+    Effect.gen(function* () {
+      yield* startWorkers(() =>
+        Effect.fail(
+          new RpcFailure({
+            chain: localchain,
+            endpoint: "script",
+            message: "HTTP 503 from script",
+            retry_after_ms: null
+          })
+        )
+      )
+      const [job] = yield* newJobs([received({}, { max_attempts: 3 })])
+      if (job === undefined) return assert.fail()
+      const [dead] = yield* passTimeUntil([job.id], hasStatus("dlq"))
+      assert.strictEqual(dead?.state.context.attempt_count, 3)
+      assert.strictEqual(dead?.state.context.error_type, "rpc_failure")
+      assert.strictEqual(dead?.state.context.failure_reason, "HTTP 503 from script")
+    })
+  )
+
+  test(
+    "claim nothing of a chain whose circuits are all open, and go on when one closes",
+    Effect.gen(function* () {
+      const open = yield* Ref.make(true)
+      const claimable = Effect.map(Ref.get(open), (isOpen) => (isOpen ? [] : [localchain]))
+      yield* startWorkers(confirmAll, {}, claimable)
+      const [job] = yield* newJobs([received()])
+      if (job === undefined) return assert.fail()
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(yield* typesOf(job.id), ["deposit.received"])
+      yield* Ref.set(open, false)
+      yield* passTimeUntil([job.id], hasStatus("completed"), "10 seconds")
+    })
+  )
+
+  test(
+    "give a deposit back without an attempt when the circuits open under their hands",
+    Effect.gen(function* () {
+      const asked = yield* Ref.make(0)
+      const script: Script = (claim) =>
+        Effect.flatMap(
+          Ref.updateAndGet(asked, (count) => count + 1),
+          (count) =>
+            count === 1
+              ? Effect.fail(
+                  new CircuitsOpen({ chain: claim.chain, message: "open", retry_after_ms: 7000 })
+                )
+              : Effect.succeed(confirmed(claim))
+        )
+      yield* startWorkers(script)
+      const [job] = yield* newJobs([received({}, { max_attempts: 1 })])
+      if (job === undefined) return assert.fail()
+      const [done] = yield* passTimeUntil([job.id], hasStatus("completed"))
+      assert.strictEqual(done?.state.context.attempt_count, 1)
+      assert.include(yield* typesOf(job.id), "processing.released")
+    })
+  )
+
+  test(
+    "settle the quick deposits of a batch while a slow one is still being validated",
+    Effect.gen(function* () {
+      const answer = yield* Deferred.make<void>()
+      const [slow, ...quick] = yield* newJobs(Array.from({ length: 5 }, () => received()))
+      if (slow === undefined) return assert.fail()
+      yield* startWorkers(
+        (claim) =>
+          claim.tx_hash === slow.state.context.tx_hash
+            ? Effect.as(Deferred.await(answer), confirmed(claim))
+            : confirmAll(claim),
+        { FUNDING_WORKER_COUNT: "1" }
+      )
+      yield* passTimeUntil(idsOf(quick), hasStatus("completed"), "10 seconds")
+      assert.strictEqual((yield* readJobs([slow.id]))[0]?.state.status, "processing")
+      yield* Deferred.succeed(answer, undefined)
+      yield* passTimeUntil([slow.id], hasStatus("completed"), "10 seconds")
+    })
+  )
+
+  test(
+    "keep the lease of a deposit that takes longer than the lease, so that it is tried once",
+    Effect.gen(function* () {
+      const answer = yield* Deferred.make<void>()
+      const asked = yield* Ref.make(0)
+      yield* startWorkers((claim) =>
+        Ref.update(asked, (count) => count + 1).pipe(
+          Effect.andThen(Deferred.await(answer)),
+          Effect.as(confirmed(claim))
+        )
+      )
+      const [job] = yield* newJobs([received()])
+      if (job === undefined) return assert.fail()
+      const extended = (times: number) => (current: Job) => current.sequence >= 2 + times
+      // Twelve thirds of a lease are four leases.
+      yield* passTimeUntil([job.id], extended(12), "10 minutes")
+      yield* Deferred.succeed(answer, undefined)
+      const [done] = yield* passTimeUntil([job.id], hasStatus("completed"))
+      assert.strictEqual(done?.state.context.attempt_count, 1)
+      assert.strictEqual(yield* Ref.get(asked), 1)
+      assert.notInclude(yield* typesOf(job.id), "lease.expired")
+    })
+  )
+
+  test(
+    "take back what a lost worker held when its lease is over, at the cost of an attempt",
+    Effect.gen(function* () {
+      const [job] = yield* newJobs([received()])
+      if (job === undefined) return assert.fail()
+      const deposits = yield* Deposits
+      yield* deposits.claim({
+        worker: "lost",
+        chains: [localchain],
+        limit: 1,
+        lease: Duration.seconds(60)
+      })
+      yield* startWorkers(confirmAll)
+      yield* TestClock.adjust("50 seconds")
+      assert.strictEqual((yield* readJobs([job.id]))[0]?.state.context.leased_by, "lost")
+      const [done] = yield* passTimeUntil([job.id], hasStatus("completed"), "60 seconds")
+      assert.strictEqual(done?.state.context.attempt_count, 2)
+      assert.include(yield* typesOf(job.id), "lease.expired")
+    })
+  )
+
+  test(
+    "survive a bug in the validator: the deposit fails as unknown, and the others go on",
+    Effect.gen(function* () {
+      const [bad, good] = yield* newJobs([received({}, { max_attempts: 1 }), received()])
+      if (bad === undefined || good === undefined) return assert.fail()
+      yield* startWorkers((claim) =>
+        claim.tx_hash === bad.state.context.tx_hash
+          ? Effect.die(new TypeError("a bug"))
+          : confirmAll(claim)
+      )
+      yield* passTimeUntil([good.id], hasStatus("completed"))
+      const [dead] = yield* passTimeUntil([bad.id], hasStatus("dlq"))
+      assert.strictEqual(dead?.state.context.error_type, "unknown")
+    })
+  )
+
+  test(
+    "are started again when they die",
+    Effect.gen(function* () {
+      const deaths = yield* Ref.make(2)
+      const claimable = Effect.flatMap(
+        Ref.getAndUpdate(deaths, (left) => left - 1),
+        (left) => (left > 0 ? Effect.die(new Error("dies")) : onlyChain)
+      )
+      yield* startWorkers(confirmAll, {}, claimable)
+      const [job] = yield* newJobs([received()])
+      if (job === undefined) return assert.fail()
+      yield* passTimeUntil([job.id], hasStatus("completed"), "20 seconds")
+    })
+  )
+
+  test(
+    "finish what they hold when they are told to stop, and claim nothing more",
+    Effect.gen(function* () {
+      const answer = yield* Deferred.make<void>()
+      const asked = yield* Deferred.make<void>()
+      const workers = yield* startWorkers(
+        (claim) =>
+          Deferred.succeed(asked, undefined).pipe(
+            Effect.andThen(Deferred.await(answer)),
+            Effect.as(confirmed(claim))
+          ),
+        { FUNDING_WORKER_COUNT: "1", FUNDING_WORKER_BATCH_SIZE: "1" }
+      )
+      const [held, waiting] = yield* newJobs([received(), received()])
+      if (held === undefined || waiting === undefined) return assert.fail()
+      yield* passTimeUntil([held.id], hasStatus("processing"))
+      yield* Deferred.await(asked)
+      const stopping = yield* Effect.forkChild(workers.stop)
+      yield* Deferred.succeed(answer, undefined)
+      yield* Fiber.join(stopping)
+      const [done, untouched] = yield* readJobs([held.id, waiting.id])
+      assert.strictEqual(done?.state.status, "completed")
+      assert.strictEqual(untouched?.state.status, "pending")
+    })
+  )
+
+  test(
+    "release what they cannot finish in time when they are told to stop",
+    Effect.gen(function* () {
+      const workers = yield* startWorkers(() => Effect.never)
+      const [job] = yield* newJobs([received()])
+      if (job === undefined) return assert.fail()
+      yield* passTimeUntil([job.id], hasStatus("processing"))
+      const stopping = yield* Effect.forkChild(workers.stop)
+      const [released] = yield* passTimeUntil([job.id], hasStatus("pending"), "30 seconds")
+      assert.strictEqual(released?.state.context.attempt_count, 0)
+      assert.strictEqual((yield* typesOf(job.id)).at(-1), "processing.released")
+      yield* Fiber.join(stopping)
+    })
+  )
+})
