@@ -47,7 +47,13 @@ export class Intake extends Context.Service<
                 start = end
                 return own
               })
-            })
+            }).pipe(
+              Effect.tapError((error) =>
+                Effect.logWarning(
+                  `${webhooks.length} webhooks could not be stored: ${error.message}`
+                )
+              )
+            )
         })
         return Intake.of({ receive: group.submit })
       })

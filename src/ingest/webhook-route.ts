@@ -96,11 +96,8 @@ export const webhookRoute = HttpRouter.use((router) =>
     yield* router.add("POST", "/v1/webhooks/:source", (request) =>
       receive(request).pipe(
         Effect.catchTag("WebhookProblem", (problem) => Effect.succeed(problemResponse(problem))),
-        Effect.catchTag(["SqlError", "GroupCommitFull"], (error) =>
-          Effect.as(
-            Effect.logWarning(`a webhook was not accepted, and 503 answered: ${error.message}`),
-            problemResponse(unavailable)
-          )
+        Effect.catchTag(["SqlError", "GroupCommitFull"], () =>
+          Effect.succeed(problemResponse(unavailable))
         ),
         Effect.catchDefect((defect) =>
           Effect.as(Effect.logError("a webhook failed unexpectedly", defect), problemResponse(bug))

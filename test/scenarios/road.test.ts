@@ -1,11 +1,10 @@
 /** The road from webhook to credit on real parts: HTTP, Postgres, a chain with tokens on it. */
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted } from "effect"
-import type { ChainConfig } from "../../src/config/chain-config.ts"
+import { Context, Effect, Layer } from "effect"
 import { Address } from "../../src/domain/chain.ts"
 import { JobId } from "../../src/domain/ids.ts"
 import { hashOf } from "../../src/event-log/event-record.ts"
-import { chainName, eth, LocalChain, oneEther, oneUsdc, usdc } from "../support/anvil.ts"
+import { chainName, chainOf, LocalChain, oneEther, oneUsdc } from "../support/anvil.ts"
 import { awaitStatus, balancesOf, eventsOf, get, jobOf, send } from "../support/api.ts"
 import { announce, splitNative, splitToken, transfer } from "../support/contracts.ts"
 import { TestDatabase } from "../support/postgres.ts"
@@ -15,22 +14,10 @@ class Service extends Context.Service<Service, RunningService>()("test/Service")
   static readonly layer = Layer.effect(
     Service,
     Effect.gen(function* () {
-      const local = yield* LocalChain
       const { url } = yield* TestDatabase
-      const chain: ChainConfig = {
-        name: chainName,
-        kind: "evm",
-        chain_id: local.anvil.chainId,
-        rpc: [{ url: Redacted.make(local.anvil.url) }],
-        confirmations: 1,
-        tokens: new Map([
-          [usdc, { _tag: "Contract", contract: local.usdc, decimals: 6 }],
-          [eth, { _tag: "Native", decimals: 18 }]
-        ])
-      }
       return yield* startService({
         databaseUrl: url,
-        chains: [chain],
+        chains: [yield* chainOf()],
         env: { FUNDING_WORKER_MAX_ATTEMPTS: "2", FUNDING_WORKER_POLL_INTERVAL: "1s" }
       })
     })

@@ -3,8 +3,10 @@
  *
  * What a test does not want to depend on a chain for, it runs with a validator of its own.
  */
+
+import process from "node:process"
 import { NodeServices } from "@effect/platform-node"
-import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+import { Context, Effect, Layer, LogLevel, Redacted, References, Schema, type Scope } from "effect"
 import { HttpServer } from "effect/http"
 import type { ChainConfig } from "../../src/config/chain-config.ts"
 import { Settings } from "../../src/config/settings.ts"
@@ -36,6 +38,10 @@ const token = (name: string, text: string, tenants: ApiToken["tenants"]): ApiTok
   token: Redacted.make(text),
   tenants
 })
+
+const isLogLevel = Schema.is(Schema.Literals(LogLevel.values))
+const wanted = process.env.TEST_LOG_LEVEL
+const logLevel = isLogLevel(wanted) ? wanted : "Fatal"
 
 export const configOf = (chains: ReadonlyArray<ChainConfig>): SurehookConfig["Service"] => ({
   sources: new Map([
@@ -83,6 +89,8 @@ export const startService = (
       serviceLayer.pipe(
         Layer.provide([settings, config]),
         Layer.provide(NodeServices.layer),
+        // What the service should do is seen by what it does. To read along: TEST_LOG_LEVEL=Info.
+        Layer.provide(Layer.succeed(References.MinimumLogLevel, logLevel)),
         Layer.orDie
       )
     )
