@@ -1,0 +1,163 @@
+/** The ledger's own guarantees: balanced, append-only, each transfer once. */
+import { PgClient } from "@effect/sql-pg"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { Amount } from "../../src/domain/amount.ts"
+import { Address, ChainName, TxHash } from "../../src/domain/chain.ts"
+import { Environment, JobId, TenantId, TokenSymbol } from "../../src/domain/ids.ts"
+import { accountId } from "../../src/ledger/accounts.ts"
+import { type Credit, Creditor } from "../../src/ledger/creditor.ts"
+import { creditorLayer, Ledger } from "../../src/ledger/ledger.ts"
+import { TestDatabase } from "../support/postgres.ts"
+
+const testLayer = Layer.mergeAll(creditorLayer, Ledger.layer, SecureRandom.layerWebCrypto).pipe(
+  Layer.provideMerge(TestDatabase.layer)
+)
+
+const chain = ChainName.make("localchain")
+const address = Address.make(`0x${"aa".repeat(20)}`)
+
+const newCredit = (fields: Partial<Credit> = {}) =>
+  Effect.gen(function* () {
+    const random = yield* SecureRandom.SecureRandom
+    const id = yield* random.uuidV7()
+    return {
+      ledger_transaction_id: id,
+      job_id: JobId.make(id),
+      tenant_id: TenantId.make("acme"),
+      environment: Environment.make("production"),
+      identity: {
+        chain,
+        tx_hash: TxHash.make(`0x${id.replaceAll("-", "")}`),
+        transfer_index: "log:0"
+      },
+      to_address: address,
+      token: TokenSymbol.make("USDC"),
+      amount: Amount.make("0.1"),
+      recorded_at: "2026-01-01T00:00:00.000Z",
+      ...fields
+    } satisfies Credit
+  })
+
+layer(testLayer)("the ledger", (it) => {
+  it.effect("adds exactly, where floats would not", () =>
+    Effect.gen(function* () {
+      const creditor = yield* Creditor
+      const ledger = yield* Ledger
+      const to_address = Address.make(`0x${"bb".repeat(20)}`)
+      const amounts = ["0.1", "0.2", "0.000000000000000001", "123456789012345678"]
+      const credits = yield* Effect.forEach(amounts, (amount) =>
+        newCredit({ to_address, amount: Amount.make(amount) })
+      )
+      yield* creditor.credit(credits)
+      assert.deepStrictEqual(
+        (yield* ledger.balances(chain, to_address)).map(({ amount }) => amount),
+        ["123456789012345678.300000000000000001"]
+      )
+    })
+  )
+
+  it.effect("keeps the same transfer of two environments apart", () =>
+    Effect.gen(function* () {
+      const creditor = yield* Creditor
+      const credit = yield* newCredit()
+      const other = yield* newCredit({
+        identity: credit.identity,
+        environment: Environment.make("staging")
+      })
+      const outcomes = yield* creditor.credit([credit, other])
+      assert.deepStrictEqual(
+        outcomes.map(({ _tag }) => _tag),
+        ["Credited", "Credited"]
+      )
+    })
+  )
+
+  it.effect("tells which transaction credited a transfer before", () =>
+    Effect.gen(function* () {
+      const creditor = yield* Creditor
+      const credit = yield* newCredit()
+      const again = yield* newCredit({ identity: credit.identity, amount: Amount.make("5") })
+      yield* creditor.credit([credit])
+      assert.deepStrictEqual(yield* creditor.credit([again]), [
+        {
+          _tag: "AlreadyCredited",
+          ledger_transaction_id: credit.ledger_transaction_id,
+          job_id: credit.job_id
+        }
+      ])
+    })
+  )
+
+  it.effect("refuses entries that do not sum to zero, per token", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const { ledger_transaction_id: id } = yield* newCredit()
+      const write = (entries: ReadonlyArray<readonly [string, string, string]>) =>
+        Effect.exit(sql`
+          INSERT INTO ledger_entries (transaction_id, account_id, token, amount)
+          SELECT ${id}::uuid, account, token, amount FROM unnest(
+            ${entries.map(([account]) => account)}::uuid[],
+            ${entries.map(([, token]) => token)}::text[],
+            ${entries.map(([, , amount]) => amount)}::numeric[]) AS e (account, token, amount)`)
+      const [a, b] = [crypto.randomUUID(), crypto.randomUUID()]
+      assert.strictEqual((yield* write([[a, "USDC", "1"]]))._tag, "Failure")
+      const crossed = [
+        [a, "USDC", "1"],
+        [b, "ETH", "-1"]
+      ] as const
+      assert.strictEqual((yield* write(crossed))._tag, "Failure")
+      const balanced = [
+        [a, "USDC", "1"],
+        [b, "USDC", "-1"]
+      ] as const
+      assert.strictEqual((yield* write(balanced))._tag, "Success")
+    })
+  )
+
+  it.effect("refuses every change of what was written", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      yield* (yield* Creditor).credit([yield* newCredit()])
+      for (const table of ["ledger_accounts", "ledger_transactions", "ledger_entries"]) {
+        for (const statement of [sql`DELETE FROM ${sql(table)}`, sql`TRUNCATE ${sql(table)}`]) {
+          const error = yield* Effect.flip(statement)
+          assert.match(String(error.reason.cause), /append-only/)
+        }
+      }
+      const error = yield* Effect.flip(sql`UPDATE ledger_entries SET amount = amount * 2`)
+      assert.match(String(error.reason.cause), /append-only/)
+    })
+  )
+})
+
+describe("an account's id", () => {
+  const account = {
+    tenant_id: TenantId.make("acme"),
+    environment: Environment.make("production"),
+    chain,
+    kind: "deposits",
+    address
+  } as const
+
+  it("is a UUID of version 8, the same each time", () => {
+    assert.match(
+      accountId(account),
+      /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+    )
+    assert.strictEqual(accountId(account), accountId({ ...account }))
+  })
+
+  it("differs with each part of what the account is", () => {
+    const others = [
+      account,
+      { ...account, tenant_id: TenantId.make("globex") },
+      { ...account, environment: Environment.make("staging") },
+      { ...account, chain: ChainName.make("polygon") },
+      { ...account, kind: "chain" as const },
+      { ...account, address: "" as const }
+    ]
+    assert.strictEqual(new Set(others.map(accountId)).size, others.length)
+  })
+})
