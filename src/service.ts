@@ -10,6 +10,7 @@ import { Duration, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { apiRoutes } from "./api/handlers.ts"
 import { validatorLayer } from "./chains/chains.ts"
+import type { Validator } from "./chains/validator.ts"
 import { Settings } from "./config/settings.ts"
 import { Deposits } from "./deposits/deposits.ts"
 import { JobQueries } from "./deposits/job-queries.ts"
@@ -52,15 +53,19 @@ const http = HttpRouter.serve(Layer.mergeAll(webhookRoute, apiRoutes), {
 
 const workers = workersLayer.pipe(Layer.provide(Settlement.layer), Layer.provide(creditorLayer))
 
-const stores = Layer.mergeAll(JobQueries.layer, Ledger.layer, Intake.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(Deposits.layer, JobSignal.layer))
-)
+/** The service with parts of one's own: another validator, another way to group webhooks. */
+export const serviceWith = <E, R>(parts: {
+  readonly validator: Layer.Layer<Validator, E, R>
+  readonly intake: typeof Intake.layer
+}) =>
+  Layer.mergeAll(workers, http).pipe(
+    Layer.provideMerge(httpServer),
+    Layer.provide(parts.validator),
+    Layer.provideMerge(Layer.mergeAll(JobQueries.layer, Ledger.layer, parts.intake)),
+    Layer.provideMerge(Layer.mergeAll(Deposits.layer, JobSignal.layer)),
+    Layer.provideMerge(database),
+    Layer.provide(NodeCrypto.layer)
+  )
 
 /** Needs the settings and the config; `HttpServer` tells where it listens. */
-export const serviceLayer = Layer.mergeAll(workers, http).pipe(
-  Layer.provideMerge(httpServer),
-  Layer.provide(validatorLayer),
-  Layer.provideMerge(stores),
-  Layer.provideMerge(database),
-  Layer.provide(NodeCrypto.layer)
-)
+export const serviceLayer = serviceWith({ validator: validatorLayer, intake: Intake.layer })
