@@ -26,7 +26,7 @@ export type Verdict =
       readonly evidence: Evidence
     }
   | {
-      /** Seen and matching, but not deep enough. Costs no attempt. */
+      /** Seen, but not deep enough to be judged, for better or worse. Costs no attempt. */
       readonly _tag: "NotFinal"
       readonly confirmations_seen: number
       readonly confirmations_needed: number
@@ -35,7 +35,7 @@ export type Verdict =
       readonly evidence: Evidence
     }
   | {
-      /** The endpoint knows no such transaction: normal for a while behind a load balancer. */
+      /** No endpoint that answered knows such a transaction: normal for a while behind a load balancer. */
       readonly _tag: "NotFound"
       readonly evidence: Evidence
     }
@@ -63,7 +63,7 @@ export class RpcFailure extends Schema.TaggedError<RpcFailure>()("RpcFailure", {
   retry_after_ms: Schema.NullOr(Schema.Finite)
 }) {}
 
-/** Our own call was wrong (invalid params, method not offered): asking again will not help. */
+/** Our own call was wrong (invalid params): asking again will not help. */
 export class RpcRefused extends Schema.TaggedError<RpcRefused>()("RpcRefused", {
   chain: Schema.String,
   endpoint: Schema.String,

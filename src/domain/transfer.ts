@@ -28,7 +28,8 @@ export const transferKey = (claim: Omit<TransferClaim, "chain" | "tx_hash">): st
 
 /**
  * Where a transfer stands on its chain: the same for every claim about it.
- * `transfer_index` is canonical for the chain: on EVM "native" or "log:12".
+ * `transfer_index` is canonical for the chain: on EVM "native", "log:12" (the transaction's own
+ * log, counted from 0), or "call:<to>:<units>" for native value moved inside of a call.
  */
 export interface OnChainIdentity {
   readonly chain: ChainName

@@ -1,0 +1,113 @@
+/**
+ * What an endpoint shows of a transaction: whether it is in the chain, and how deep.
+ *
+ *     1st request   receipt            + the transaction, for native claims
+ *     2nd request   block at its height + the heads       (or the transaction, if there is no receipt)
+ *
+ * Behind one URL stand many nodes, and some lag. Whoever serves the second request says which block
+ * is at that height and how many lie above it: both from one node, hence the group of these calls.
+ * Were the heads taken from another request, a node on a fork that was given up would vouch for the
+ * block, and one that is not for its depth. (Where an endpoint takes no batches, it may happen.)
+ */
+import { Clock, Effect } from "effect"
+import type { ChainConfig, TokenConfig } from "../../config/chain-config.ts"
+import type { TransferClaim } from "../../domain/transfer.ts"
+import type { Endpoint } from "../rpc/endpoint.ts"
+import type { Endpoints } from "../rpc/endpoints.ts"
+import type { RpcErrorAnswer } from "../rpc/faults.ts"
+import type { RpcFailure } from "../validator.ts"
+import type { Receipt, Transaction } from "./answers.ts"
+import { blockAt, makeHeads, receiptOf, transactionOf } from "./calls.ts"
+import { type Depth, depthOf, type Heads } from "./finality.ts"
+
+interface Seen {
+  readonly endpoint: string
+  readonly heads: Heads
+}
+
+export type Sighting = Seen &
+  (
+    | { readonly _tag: "Unknown" }
+    /** Known, but not in the chain now: in the mempool, not indexed yet, or thrown out by a reorg. */
+    | { readonly _tag: "NotInChain"; readonly why: string }
+    | {
+        readonly _tag: "InChain"
+        readonly receipt: Receipt
+        /** Read for native claims only. */
+        readonly transaction: Transaction | null
+        readonly depth: Depth
+      }
+  )
+
+/** An endpoint whose newest block is older than this may be stuck: another is asked before it is believed. */
+const staleHeadSeconds = 120
+
+export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
+  const headsOf = makeHeads(chain)
+
+  const lookAt = Effect.fnUntraced(function* (
+    endpoint: Endpoint,
+    { tx_hash }: TransferClaim,
+    token: TokenConfig
+  ): Effect.fn.Return<Sighting, RpcFailure | RpcErrorAnswer> {
+    const [receipt, early] = yield* Effect.all(
+      [
+        receiptOf(endpoint, tx_hash),
+        token._tag === "Native" ? transactionOf(endpoint, tx_hash) : Effect.succeed(null)
+      ],
+      { concurrency: "unbounded" }
+    )
+    const [block, transaction, heads] = yield* Effect.all(
+      [
+        receipt === null ? Effect.succeed(null) : blockAt(endpoint, receipt.blockNumber, tx_hash),
+        receipt === null && early === null
+          ? transactionOf(endpoint, tx_hash)
+          : Effect.succeed(early),
+        headsOf(endpoint, tx_hash)
+      ],
+      { concurrency: "unbounded" }
+    )
+    const seen: Seen = { endpoint: endpoint.name, heads }
+    const notInChain = (why: string): Sighting => ({ _tag: "NotInChain", why, ...seen })
+
+    if (receipt === null) {
+      if (transaction === null) return { _tag: "Unknown", ...seen }
+      return notInChain(
+        transaction.blockNumber == null ? "in the mempool" : "receipt not available yet"
+      )
+    }
+    if (block?.hash !== receipt.blockHash) {
+      // A reorg threw the receipt's block out, or the nodes behind the endpoint disagree. The
+      // transaction is likely to come back, so this is no verdict and costs no attempt.
+      return notInChain(
+        `its block ${receipt.blockHash} is not the block at height ${receipt.blockNumber}`
+      )
+    }
+    if (token._tag === "Native" && transaction === null) {
+      return notInChain("transaction not available yet")
+    }
+    const depth = depthOf(receipt.blockNumber, chain.confirmations, heads)
+    return { _tag: "InChain", receipt, transaction, depth, ...seen }
+  })
+
+  /** What is deep enough is so whoever says it. Of all else a node that lags is a poor witness. */
+  const isConclusive = (sighting: Sighting, nowMillis: number): boolean => {
+    if (sighting._tag === "InChain" && sighting.depth.isEnough) return true
+    const headAgeSeconds = nowMillis / 1000 - sighting.heads.latest.timestamp
+    return sighting._tag !== "Unknown" && headAgeSeconds <= staleHeadSeconds
+  }
+
+  return Effect.fnUntraced(function* (claim: TransferClaim, token: TokenConfig) {
+    const now = yield* Clock.currentTimeMillis
+    const sightings = yield* endpoints.askUntil(
+      (endpoint) => lookAt(endpoint, claim, token),
+      (sighting) => isConclusive(sighting, now)
+    )
+    const [first] = sightings
+    return (
+      sightings.find((sighting) => isConclusive(sighting, now)) ??
+      sightings.find(({ _tag }) => _tag !== "Unknown") ??
+      first
+    )
+  })
+}

@@ -1,0 +1,215 @@
+/**
+ * JSON-RPC over HTTP with one endpoint: calls made at the same moment travel in one request.
+ *
+ * No error says more of the endpoint than its name, because its URL may hold a key.
+ */
+import {
+  Array as Arr,
+  Clock,
+  Effect,
+  Exit,
+  Redacted,
+  Request,
+  RequestResolver,
+  Result,
+  type Schema
+} from "effect"
+import type { RpcEndpointConfig } from "../../config/chain-config.ts"
+import type { ChainName } from "../../domain/chain.ts"
+import { RpcFailure } from "../validator.ts"
+import type { RpcErrorAnswer } from "./faults.ts"
+import { makePost, type PostFailed, type PostLimits } from "./http-post.ts"
+import { pack } from "./packing.ts"
+import { type Outcome, type Replier, type Reply, readReply } from "./replies.ts"
+import { redactor } from "./url-secrets.ts"
+
+export interface JsonRpc {
+  /** Host and position, such as `rpc.example.com#0`. */
+  readonly name: string
+  /** Calls that name one group and are made at one moment are answered by one node, see `pack`. */
+  readonly request: (
+    method: string,
+    params: ReadonlyArray<Schema.Json>,
+    group?: string | null
+  ) => Effect.Effect<unknown, RpcFailure | RpcErrorAnswer>
+  /** In an HTTP request of its own: a slow call must not hold up the others. */
+  readonly requestApart: (
+    method: string,
+    params: ReadonlyArray<Schema.Json>
+  ) => Effect.Effect<unknown, RpcFailure | RpcErrorAnswer>
+  readonly failure: (message: string) => RpcFailure
+}
+
+export interface JsonRpcLimits extends PostLimits {
+  /** Calls in one HTTP request. Providers allow 100 to 1000. */
+  readonly maxBatch: number
+  /** HTTP requests at a time for the calls of one moment. */
+  readonly maxConcurrent: number
+}
+
+export const defaultLimits: JsonRpcLimits = {
+  timeoutMillis: 10_000,
+  maxBatch: 100,
+  maxConcurrent: 10,
+  maxAnswerBytes: 10_485_760
+}
+
+/** After so many refused batches in a row an endpoint is taken for one that never takes any. */
+const maxRefusedBatches = 3
+
+class Call extends Request.Class<
+  {
+    readonly method: string
+    readonly params: ReadonlyArray<Schema.Json>
+    readonly key: string
+    readonly group: string | null
+    readonly isApart: boolean
+  },
+  unknown,
+  RpcFailure | RpcErrorAnswer
+> {}
+
+type Entry = Request.Entry<Call>
+
+/** A call as it is written, and all who wait for its answer. */
+interface WireCall {
+  readonly id: number
+  readonly call: Call
+  readonly entries: ReadonlyArray<Entry>
+}
+
+export const makeJsonRpc = (
+  chain: ChainName,
+  endpoint: RpcEndpointConfig,
+  position: number,
+  limits: JsonRpcLimits = defaultLimits
+): JsonRpc => {
+  const url = new URL(Redacted.value(endpoint.url))
+  const name = `${url.host}#${position}`
+  const replier: Replier = {
+    name,
+    redact: redactor(url),
+    failure: (message, retryAfterMs = null) =>
+      new RpcFailure({ chain, endpoint: name, message, retry_after_ms: retryAfterMs })
+  }
+  const post = makePost(url, limits)
+  let nextId = 1
+  let refusedBatches = 0
+
+  const exchange = Effect.fnUntraced(function* (calls: Arr.NonEmptyReadonlyArray<WireCall>) {
+    const wire = calls.map(({ id, call: { method, params } }) => {
+      return { jsonrpc: "2.0", id, method, params }
+    })
+    // Some endpoints take no batches, not even of one.
+    const answer = yield* Effect.result(post(JSON.stringify(wire.length === 1 ? wire[0] : wire)))
+    if (Result.isFailure(answer)) return withoutReply(answer.failure, replier, limits)
+    const ids = calls.map(({ id }) => id)
+    return readReply(replier, ids, answer.success, yield* Clock.currentTimeMillis)
+  })
+
+  const settle = (calls: ReadonlyArray<WireCall>, reply: Reply) => {
+    for (const { id, entries } of calls) {
+      const outcome = reply._tag === "Answers" ? reply.outcomes.get(id) : reply.outcome
+      for (const entry of entries) entry.completeUnsafe(outcome ?? Exit.die("a call was lost"))
+    }
+  }
+
+  const send = (calls: Arr.NonEmptyReadonlyArray<WireCall>): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      const [first, ...others] = calls
+      const reply = yield* exchange(calls)
+      if (others.length === 0) return settle(calls, reply)
+      switch (reply._tag) {
+        case "Answers":
+          refusedBatches = 0
+          return settle(calls, reply)
+        case "Failure":
+          return settle(calls, reply)
+        case "TooLarge":
+          // One answer may be too large for all: alone, each of the others fits.
+          return yield* sendSingly(calls)
+        case "Refusal": {
+          // The batch was refused as a whole. Taken for a verdict on the calls, it would dead-letter
+          // every deposit of a chain whose endpoint merely takes no batches, or none of this size.
+          const alone = yield* exchange([first])
+          settle([first], alone)
+          if (alone._tag === "Answers") {
+            refusedBatches++
+            return yield* sendSingly(others)
+          }
+          const refused = replier.failure(`${name} refused a batch of calls, and a single one too`)
+          return settle(
+            others,
+            alone._tag === "Failure" ? alone : { _tag: "Failure", outcome: Exit.fail(refused) }
+          )
+        }
+      }
+    })
+
+  const sendAll = (requests: ReadonlyArray<Arr.NonEmptyReadonlyArray<WireCall>>) =>
+    Effect.forEach(requests, send, { concurrency: limits.maxConcurrent, discard: true })
+
+  const sendSingly = (calls: ReadonlyArray<WireCall>) => sendAll(Arr.chunksOf(calls, 1))
+
+  const requestsFor = (entries: ReadonlyArray<Entry>, maxBatch: number) => {
+    const packable = entries.map((entry) => {
+      const { key, group } = entry.request
+      return { key, group, entry }
+    })
+    return pack(packable, maxBatch).map((request) =>
+      Arr.map(request, (equals): WireCall => {
+        const [{ entry }] = equals
+        return { id: nextId++, call: entry.request, entries: equals.map((one) => one.entry) }
+      })
+    )
+  }
+
+  const resolver = RequestResolver.make<Call>((entries) => {
+    const together = entries.filter(({ request }) => !request.isApart)
+    const apart = entries.filter(({ request }) => request.isApart)
+    const maxBatch = refusedBatches < maxRefusedBatches ? limits.maxBatch : 1
+    return sendAll([...requestsFor(together, maxBatch), ...requestsFor(apart, 1)])
+  })
+
+  const requestAs = (
+    isApart: boolean,
+    method: string,
+    params: ReadonlyArray<Schema.Json>,
+    group: string | null
+  ) => {
+    const key = JSON.stringify([method, params])
+    return Effect.request(new Call({ method, params, key, group, isApart }), resolver)
+  }
+
+  return {
+    name,
+    failure: replier.failure,
+    request: (method, params, group = null) => requestAs(false, method, params, group),
+    requestApart: (method, params) => requestAs(true, method, params, null)
+  }
+}
+
+const withoutReply = (
+  { reason, code }: PostFailed,
+  { failure, name }: Replier,
+  limits: PostLimits
+): Reply => {
+  const failed = (message: string): Outcome => Exit.fail(failure(message))
+  switch (reason) {
+    case "too_large":
+      return {
+        _tag: "TooLarge",
+        outcome: failed(`${name} answered with more than ${limits.maxAnswerBytes} bytes`)
+      }
+    case "too_slow":
+      return {
+        _tag: "Failure",
+        outcome: failed(`${name} did not answer within ${limits.timeoutMillis} ms`)
+      }
+    case "unreachable":
+      return {
+        _tag: "Failure",
+        outcome: failed(`could not reach ${name}${code === null ? "" : ` (${code})`}`)
+      }
+  }
+}

@@ -1,0 +1,103 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, layer } from "@effect/vitest"
+import { Context, Effect, Layer, Redacted, Result } from "effect"
+import {
+  defaultLimits,
+  type JsonRpc,
+  type JsonRpcLimits,
+  makeJsonRpc
+} from "../../../src/chains/rpc/json-rpc.ts"
+import { type Anvil, startAnvil } from "../../../src/demo/anvil.ts"
+import { startRpcFront } from "../../../src/demo/rpc-front.ts"
+import { ChainName } from "../../../src/domain/chain.ts"
+
+class Node extends Context.Service<Node, Anvil>()("test/chains/rpc/Node") {
+  static readonly layer = Layer.effect(Node, startAnvil()).pipe(Layer.provide(NodeServices.layer))
+}
+
+const connect = (url: string, limits: Partial<JsonRpcLimits> = {}): JsonRpc =>
+  makeJsonRpc(ChainName.make("localchain"), { url: Redacted.make(url) }, 0, {
+    ...defaultLimits,
+    ...limits
+  })
+
+// Its timeouts are real.
+layer(Node.layer, { timeout: "60 seconds", excludeTestServices: true })("an endpoint", (it) => {
+  const frontOfNode = Effect.flatMap(Node, ({ url }) => startRpcFront(url))
+  const blockAt = (rpc: JsonRpc, height: number) =>
+    rpc.request("eth_getBlockByNumber", [`0x${height.toString(16)}`, false])
+
+  it.effect("that hangs fails when its time is up", () =>
+    Effect.gen(function* () {
+      const front = yield* frontOfNode
+      yield* front.setMode({ _tag: "Hang" })
+      const rpc = connect(front.url, { timeoutMillis: 50 })
+
+      const error = yield* Effect.flip(rpc.request("eth_chainId", []))
+      assert.strictEqual(error._tag, "RpcFailure")
+      assert.match(error.message, /^127.0.0.1:\d+#0 did not answer within 50 ms$/)
+    })
+  )
+
+  it.effect("that floods us is cut off", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Node
+      const error = yield* Effect.flip(blockAt(connect(url, { maxAnswerBytes: 100 }), 0))
+      assert.match(error.message, /answered with more than 100 bytes/)
+    })
+  )
+
+  it.effect("whose one answer is too large gives all others of its batch", () =>
+    Effect.gen(function* () {
+      const front = yield* frontOfNode
+      yield* front.setMode({
+        _tag: "Rewrite",
+        rewrite: ({ params }) => ({ result: "x".repeat(params[0] === "0x3" ? 2000 : 20) })
+      })
+      const rpc = connect(front.url, { maxAnswerBytes: 1000 })
+
+      const answers = yield* Effect.forEach(
+        [1, 2, 3, 4],
+        (height) => Effect.result(blockAt(rpc, height)),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(answers.map(Result.isSuccess), [true, true, false, true])
+    })
+  )
+
+  it.effect("gets equal calls once, and no more in a batch than it may hold", () =>
+    Effect.gen(function* () {
+      const front = yield* frontOfNode
+      const rpc = connect(front.url, { maxBatch: 10 })
+      const heights = Array.from({ length: 75 }, (_, index) => index % 25)
+
+      yield* Effect.forEach(heights, (height) => blockAt(rpc, height), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual((yield* front.batchSizes).toSorted(), [10, 10, 5])
+    })
+  )
+
+  it.effect("gets a call apart that may take long", () =>
+    Effect.gen(function* () {
+      const front = yield* frontOfNode
+      const rpc = connect(front.url)
+
+      yield* Effect.all([rpc.requestApart("eth_chainId", []), blockAt(rpc, 0), blockAt(rpc, 1)], {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual((yield* front.batchSizes).toSorted(), [1, 2])
+    })
+  )
+
+  it.effect("gets the user and password of its URL in a header", () =>
+    Effect.gen(function* () {
+      const front = yield* frontOfNode
+      yield* connect(front.url.replace("http://", "http://us%40er:secret@")).request(
+        "eth_chainId",
+        []
+      )
+      assert.strictEqual(yield* front.authorization, `Basic ${btoa("us@er:secret")}`)
+    })
+  )
+})
