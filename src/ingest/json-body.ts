@@ -1,4 +1,4 @@
-/** From the raw bytes of a verified body to JSON that Postgres can store. */
+/** From the raw bytes of a verified body to JSON. */
 import { Result, type Schema } from "effect"
 
 /** Deeper than any provider nests, and shallow enough for every recursion over it. */
@@ -31,27 +31,3 @@ const isDeeperThan = (json: Schema.Json, levels: number): boolean => {
   if (levels === 0) return true
   return Object.values(json).some((member) => isDeeperThan(member, levels - 1))
 }
-
-/** What JSON.stringify writes for the two things that JSON can say and jsonb refuses. */
-const perhapsUnstorable = /\\u(?:0000|d[89a-f])/
-
-/**
- * The same with every NUL and every half of a surrogate pair replaced: jsonb holds neither, and
- * one such payload would fail the batch that it is written with. The event keeps the digest of
- * the bytes as they came.
- */
-export const storable = (json: Schema.Json): Schema.Json =>
-  perhapsUnstorable.test(JSON.stringify(json)) ? cleaned(json) : json
-
-const cleaned = (json: Schema.Json): Schema.Json => {
-  if (typeof json === "string") return cleanedText(json)
-  if (json === null || typeof json !== "object") return json
-  if (isArray(json)) return json.map(cleaned)
-  return Object.fromEntries(
-    Object.entries(json).map(([name, member]) => [cleanedText(name), cleaned(member)])
-  )
-}
-
-const isArray = (json: Schema.Json): json is Schema.JsonArray => Array.isArray(json)
-
-const cleanedText = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd")

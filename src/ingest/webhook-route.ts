@@ -18,7 +18,7 @@ import { type Source, SurehookConfig } from "../config/surehook-config.ts"
 import type { ReceivedClaim, ReceiveOutcome } from "../deposits/deposits.ts"
 import type { TransferClaim } from "../domain/transfer.ts"
 import { Intake } from "./intake.ts"
-import { parseJsonBody, storable } from "./json-body.ts"
+import { parseJsonBody } from "./json-body.ts"
 import { problemResponse, refuse, WebhookProblem } from "./problem.ts"
 import type { Provider, Verify } from "./provider.ts"
 import { providers } from "./registry.ts"
@@ -72,7 +72,6 @@ export const webhookRoute = HttpRouter.use((router) =>
         })
       }
       const { source } = endpoint
-      const payload = storable(json.success)
       const payload_digest = hash("sha256", body)
       const trace_parent = traceParent(request.headers.traceparent)
       const outcomes = yield* intake.receive(
@@ -85,7 +84,7 @@ export const webhookRoute = HttpRouter.use((router) =>
             priority: defaultPriority,
             max_attempts: worker.maxAttempts,
             payload_digest,
-            payload,
+            payload: json.success,
             trace_parent
           })
         )

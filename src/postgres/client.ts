@@ -19,6 +19,8 @@ export interface PostgresClientOptions {
   readonly multiplex?: boolean
   /** Every connection works as this role: see `serviceRole`. */
   readonly role?: string
+  /** Settings that every connection begins with. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** The URL is not one, or names a file that cannot be read. Never says the URL itself, which holds a password. */
@@ -100,6 +102,7 @@ export const poolConfig = Effect.fnUntraced(function* (
     keepAlive,
     ...(options.connectTimeout === undefined ? {} : { connectTimeout: options.connectTimeout }),
     ...(ssl === undefined ? {} : { ssl }),
+    ...(options.settings === undefined ? {} : { startupParameters: options.settings }),
     ...(startupOptions === undefined ? {} : { startupOptions })
   }
 })
