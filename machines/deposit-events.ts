@@ -18,10 +18,18 @@ const Evidence = Schema.JsonObject
 export const ErrorType = Schema.Literals(["transient", "permanent", "rpc_failure", "unknown"])
 export type ErrorType = typeof ErrorType.Type
 
-/** The data of each event type, without the fields that every event has. */
-export const depositEventData = {
+const eventOf = <const T extends string, const F extends Schema.Struct.Fields>(type: T, data: F) =>
+  Schema.Struct({
+    type: Schema.Literal(type),
+    /** When the event was decided. */
+    recorded_at: Time,
+    ...data
+  })
+
+/** An event as the machine takes it: its type, when it was decided, and its data. */
+export const DepositEvent = Schema.Union([
   /** A webhook's claim was accepted: pending. */
-  "deposit.received": Schema.Struct({
+  eventOf("deposit.received", {
     tenant_id: Schema.String,
     environment: Schema.String,
     source: Schema.String,
@@ -39,30 +47,30 @@ export const depositEventData = {
     payload_digest: Schema.String
   }),
   /** A worker took the job under a lease: processing. */
-  "processing.started": Schema.Struct({
+  eventOf("processing.started", {
     /** 1 for the first attempt. */
     attempt: Count,
     worker: Schema.String,
     lease_until: Time
   }),
   /** The worker is alive and still at it. */
-  "lease.extended": Schema.Struct({ worker: Schema.String, lease_until: Time }),
+  eventOf("lease.extended", { worker: Schema.String, lease_until: Time }),
   /** The transfer is on chain but not deep enough: pending, and no attempt is spent. */
-  "confirmation.awaited": Schema.Struct({
+  eventOf("confirmation.awaited", {
     confirmations_seen: Count,
     confirmations_needed: Count,
     look_again_at: Time,
     evidence: Evidence
   }),
   /** The worker gave the job back untried: pending, and no attempt is spent. */
-  "processing.released": Schema.Struct({
+  eventOf("processing.released", {
     reason: Schema.Literals(["shutdown", "circuit_open", "rate_limited"]),
     look_again_at: Schema.NullOr(Time)
   }),
   /** The worker was lost; the attempt it had begun is spent. */
-  "lease.expired": Schema.Struct({ worker: Schema.NullOr(Schema.String), lease_until: Time }),
+  eventOf("lease.expired", { worker: Schema.NullOr(Schema.String), lease_until: Time }),
   /** failed.scheduled, or dlq when permanent or exhausted. */
-  "attempt.failed": Schema.Struct({
+  eventOf("attempt.failed", {
     error_type: ErrorType,
     /** Redacted: no URL, key or payload. */
     error: Schema.String,
@@ -71,7 +79,7 @@ export const depositEventData = {
     evidence: Schema.NullOr(Evidence)
   }),
   /** Credited in the ledger, in the transaction that appended this event. */
-  "deposit.credited": Schema.Struct({
+  eventOf("deposit.credited", {
     ledger_transaction_id: Schema.String,
     /** The transfer's identity on chain, beside chain and tx_hash. */
     on_chain_transfer_index: Schema.String,
@@ -83,22 +91,22 @@ export const depositEventData = {
     evidence: Evidence
   }),
   /** Another job credited this very transfer before: completed without a second credit. */
-  "deposit.already_credited": Schema.Struct({
+  eventOf("deposit.already_credited", {
     ledger_transaction_id: Schema.String,
     credited_by_job_id: Schema.String,
     on_chain_transfer_index: Schema.String,
     evidence: Evidence
   }),
   /** The chain will not undo it any more. */
-  "deposit.finalized": Schema.Struct({ block_number: Count, block_hash: Schema.String }),
+  eventOf("deposit.finalized", { block_number: Count, block_hash: Schema.String }),
   /** A reorganisation took the transfer away; the ledger holds a reversing transaction. */
-  "deposit.reversed": Schema.Struct({
+  eventOf("deposit.reversed", {
     reversing_ledger_transaction_id: Schema.String,
     reason: Schema.String,
     evidence: Evidence
   }),
   /** The reconciler saw the transfer on chain and takes the job to credit it. */
-  "reconciliation.confirmed": Schema.Struct({
+  eventOf("reconciliation.confirmed", {
     found_by: Schema.String,
     attempt: Count,
     worker: Schema.String,
@@ -106,23 +114,13 @@ export const depositEventData = {
     evidence: Evidence
   }),
   /** The chain says that it failed, or it was not seen for too long: failed.settled. */
-  "reconciliation.rejected": Schema.Struct({ reason: Schema.String, evidence: Evidence }),
+  eventOf("reconciliation.rejected", { reason: Schema.String, evidence: Evidence }),
   /** An operator sent it back: pending with its attempts reset. */
-  "dlq.replayed": Schema.Struct({ operator: Schema.String, reason: Schema.String })
-} as const
+  eventOf("dlq.replayed", { operator: Schema.String, reason: Schema.String })
+])
+export type DepositEvent = typeof DepositEvent.Type
 
-export type DepositEventType = keyof typeof depositEventData
-
-export type DepositEventData<T extends DepositEventType = DepositEventType> =
-  (typeof depositEventData)[T]["Type"]
-
-/** An event as the machine takes it: its type, its data, and when it was decided. */
-export type DepositEvent = {
-  readonly [T in DepositEventType]: {
-    readonly type: T
-    readonly recorded_at: string
-  } & DepositEventData<T>
-}[DepositEventType]
+export type DepositEventType = DepositEvent["type"]
 
 export type DepositReceived = Extract<DepositEvent, { type: "deposit.received" }>
 

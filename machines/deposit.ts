@@ -43,6 +43,7 @@ export interface DepositContext {
   readonly moved_to_dlq_at: string | null
   readonly lease_until: string | null
   readonly leased_by: string | null
+  /** The credit that stands; none after it was reversed. */
   readonly ledger_transaction_id: string | null
 }
 
@@ -60,6 +61,7 @@ export const depositMachine = setup({
     isPermanent: ({ event }) => "error_type" in event && event.error_type === "permanent",
     attemptsExhausted: ({ context }) => context.attempt_count >= context.max_attempts,
     hasRetryTime: ({ event }) => "next_retry_at" in event && event.next_retry_at !== null,
+    /** The worker that the event names is the one that has the job. */
     holdsLease: ({ context, event }) => "worker" in event && event.worker === context.leased_by,
     leaseIsOver: ({ context, event }) =>
       context.lease_until !== null && event.recorded_at >= context.lease_until,
@@ -121,7 +123,7 @@ export const depositMachine = setup({
     }),
     settleReversed: assign(({ event }) => {
       assertEvent(event, "deposit.reversed")
-      return { completed_at: null, failure_reason: event.reason }
+      return { completed_at: null, failure_reason: event.reason, ledger_transaction_id: null }
     }),
     settleRejected: assign(({ event }) => {
       assertEvent(event, "reconciliation.rejected")
@@ -186,10 +188,14 @@ export const depositMachine = setup({
         "lease.expired": [
           {
             target: "dlq",
-            guard: and(["leaseIsOver", "attemptsExhausted"]),
+            guard: and(["holdsLease", "leaseIsOver", "attemptsExhausted"]),
             actions: ["recordLostLease", "moveToDlq"]
           },
-          { target: "pending", guard: "leaseIsOver", actions: "recordLostLease" }
+          {
+            target: "pending",
+            guard: and(["holdsLease", "leaseIsOver"]),
+            actions: "recordLostLease"
+          }
         ],
         "attempt.failed": [
           { target: "dlq", guard: "isPermanent", actions: ["recordFailure", "moveToDlq"] },
