@@ -4,7 +4,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000
+    // Real servers and processes, on a machine that may be busy: generous, because no test waits
+    // for its timeout unless it is broken.
+    testTimeout: 60_000,
+    hookTimeout: 120_000
   }
 })
