@@ -5,5 +5,5 @@ DROP TABLE ledger_transactions;
 DROP TABLE ledger_accounts;
 DROP TABLE funding_event_jobs;
 DROP TABLE deposit_events;
-DROP FUNCTION surehook_zero_sum();
+DROP FUNCTION surehook_balanced_entries();
 DROP FUNCTION surehook_append_only();

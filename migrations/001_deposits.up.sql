@@ -141,23 +141,32 @@ CREATE TABLE ledger_entries (
 -- Serves balances, from the index alone.
 CREATE INDEX ledger_entries_balance ON ledger_entries (account_id, token) INCLUDE (amount);
 
--- All entries of a ledger transaction come in one statement, and sum to zero per token.
-CREATE FUNCTION surehook_zero_sum() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE unbalanced record;
+-- All entries of a ledger transaction come in one statement, sum to zero per token, and belong to
+-- a transaction that is there: without one, the unique transfer would not guard them. For a whole
+-- batch at once, which a foreign key would look up row by row.
+CREATE FUNCTION surehook_balanced_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE fault record;
 BEGIN
-  SELECT transaction_id, token, sum(amount) AS total INTO unbalanced
+  SELECT transaction_id, token, sum(amount) AS total INTO fault
     FROM added GROUP BY transaction_id, token HAVING sum(amount) <> 0 LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'ledger transaction % does not balance: % sums to %',
-      unbalanced.transaction_id, unbalanced.token, unbalanced.total
+      fault.transaction_id, fault.token, fault.total
       USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  SELECT transaction_id INTO fault
+    FROM added LEFT JOIN ledger_transactions AS transaction ON transaction.id = transaction_id
+    WHERE transaction.id IS NULL LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'there is no ledger transaction %', fault.transaction_id
+      USING ERRCODE = 'foreign_key_violation';
   END IF;
   RETURN NULL;
 END $$;
 
-CREATE TRIGGER ledger_entries_zero_sum
+CREATE TRIGGER ledger_entries_balanced
   AFTER INSERT ON ledger_entries REFERENCING NEW TABLE AS added
-  FOR EACH STATEMENT EXECUTE FUNCTION surehook_zero_sum();
+  FOR EACH STATEMENT EXECUTE FUNCTION surehook_balanced_entries();
 
 CREATE TRIGGER ledger_entries_append_only
   BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entries

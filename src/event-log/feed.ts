@@ -50,6 +50,7 @@ export const readFeed = (
     WHERE (transaction_id, position)
         > (${after.transaction_id}::text::xid8, ${after.position}::text::bigint)
       AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+    -- Qualified: the bare names would be those of the texts above, and sort as such.
     ORDER BY deposit_events.transaction_id, deposit_events.position
     LIMIT ${limit}`.pipe(
     Effect.map((rows) =>

@@ -38,7 +38,8 @@ const durabilitySettings = Effect.gen(function* () {
 
 const prepare = Effect.gen(function* () {
   for (const { version, name } of yield* migrateUp()) {
-    yield* Effect.logInfo(`migrated the database: ${version}_${name}`)
+    const file = `${`${version}`.padStart(3, "0")}_${name}`
+    yield* Effect.logInfo(`migrated the database: ${file}`)
   }
   const role = yield* serviceRole
   return {

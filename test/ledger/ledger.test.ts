@@ -90,29 +90,35 @@ layer(testLayer)("the ledger", (it) => {
     })
   )
 
-  it.effect("refuses entries that do not sum to zero, per token", () =>
+  it.effect("refuses entries that do not sum to zero per token, or have no transaction", () =>
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
       const { ledger_transaction_id: id } = yield* newCredit()
-      const write = (entries: ReadonlyArray<readonly [string, string, string]>) =>
-        Effect.exit(sql`
-          INSERT INTO ledger_entries (transaction_id, account_id, token, amount)
-          SELECT ${id}::uuid, account, token, amount FROM unnest(
-            ${entries.map(([account]) => account)}::uuid[],
-            ${entries.map(([, token]) => token)}::text[],
-            ${entries.map(([, , amount]) => amount)}::numeric[]) AS e (account, token, amount)`)
       const [a, b] = [crypto.randomUUID(), crypto.randomUUID()]
-      assert.strictEqual((yield* write([[a, "USDC", "1"]]))._tag, "Failure")
-      const crossed = [
-        [a, "USDC", "1"],
-        [b, "ETH", "-1"]
-      ] as const
-      assert.strictEqual((yield* write(crossed))._tag, "Failure")
+      const write = (entries: ReadonlyArray<readonly [string, string, string]>) => sql`
+        INSERT INTO ledger_entries (transaction_id, account_id, token, amount)
+        SELECT ${id}::uuid, account, token, amount FROM unnest(
+          ${entries.map(([account]) => account)}::uuid[],
+          ${entries.map(([, token]) => token)}::text[],
+          ${entries.map(([, , amount]) => amount)}::numeric[]) AS entry (account, token, amount)`
+      const refusal = (entries: ReadonlyArray<readonly [string, string, string]>) =>
+        Effect.map(Effect.flip(write(entries)), (error) => String(error.reason.cause))
       const balanced = [
         [a, "USDC", "1"],
         [b, "USDC", "-1"]
       ] as const
-      assert.strictEqual((yield* write(balanced))._tag, "Success")
+      assert.match(yield* refusal(balanced), /there is no ledger transaction/)
+      yield* sql`
+        INSERT INTO ledger_transactions (
+          id, tenant_id, environment, chain, tx_hash, transfer_index, job_id, recorded_at)
+        VALUES (${id}, 'acme', 'production', 'localchain', ${id}, 'native', ${id}, now())`
+      assert.match(yield* refusal([[a, "USDC", "1"]]), /does not balance/)
+      const crossed = [
+        [a, "USDC", "1"],
+        [b, "ETH", "-1"]
+      ] as const
+      assert.match(yield* refusal(crossed), /does not balance/)
+      yield* write(balanced)
     })
   )
 

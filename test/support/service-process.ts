@@ -104,7 +104,8 @@ const endWith = (child: ChildProcess, signal: NodeJS.Signals): Effect.Effect<num
   Effect.promise(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
     const ended = once(child, "exit")
-    child.kill(signal)
+    // Not child.kill, after which Deno does not tell the exit code.
+    if (child.pid !== undefined) process.kill(child.pid, signal)
     await ended
     return child.exitCode
   })

@@ -6,6 +6,7 @@ import { SecureRandom } from "effect/crypto"
 import { Deposits } from "../../src/deposits/deposits.ts"
 import { advance, type Job, TransitionRefused } from "../../src/deposits/job.ts"
 import { claimOf } from "../../src/deposits/job-claim.ts"
+import { Address } from "../../src/domain/chain.ts"
 import { Creditor } from "../../src/ledger/creditor.ts"
 import { creditorLayer, Ledger } from "../../src/ledger/ledger.ts"
 import type { Finding } from "../../src/workers/finding.ts"
@@ -121,7 +122,7 @@ layer(testLayer)("a settlement", (it) => {
   it.effect("credits once when workers settle claims about one transfer at the same moment", () =>
     Effect.gen(function* () {
       const settlement = yield* Settlement
-      const first = received()
+      const first = received({ to_address: Address.make(`0x${"12".repeat(20)}`) })
       const claims = Array.from({ length: 12 }, (_, transfer_index) => ({
         ...first,
         claim: { ...first.claim, transfer_index }
@@ -134,6 +135,12 @@ layer(testLayer)("a settlement", (it) => {
       )
       const types = results.flatMap(({ settled }) => settled.map(({ event }) => event.type))
       assert.strictEqual(types.length, 12)
+      const { to_address } = first.claim
+      const balances = yield* (yield* Ledger).balances(localchain, to_address)
+      assert.deepStrictEqual(
+        balances.map(({ amount }) => amount),
+        ["1.5"]
+      )
       assert.strictEqual(types.filter((type) => type === "deposit.credited").length, 1)
       assert.deepStrictEqual(yield* ledgerOf(jobs), { transactions: 1, entries: 2, sum: zero })
     })

@@ -129,7 +129,22 @@ const Body = Schema.Struct({
 })
 
 const decodeBody = Schema.decodeUnknownResult(Body, { errors: "all" })
-const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
+const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) => {
+    switch (issue._tag) {
+      case "MissingKey":
+        return "is missing"
+      case "InvalidType":
+        return issue.ast._tag === "String"
+          ? "must be a string"
+          : issue.ast._tag === "Objects"
+            ? "must be a JSON object"
+            : "must be a whole number"
+      default:
+        return SchemaIssue.defaultLeafHook(issue)
+    }
+  }
+})
 
 const decode: Provider["decode"] = (json, chains) => {
   const decoded = decodeBody(json)

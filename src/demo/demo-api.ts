@@ -1,0 +1,32 @@
+/** What the demo asks of the service, through its public API alone. */
+import { Effect, Layer } from "effect"
+import { FetchHttpClient, HttpClientRequest } from "effect/http"
+import { HttpApiClient, HttpApiMiddleware } from "effect/http-api"
+import { Api } from "../api/api.ts"
+import { Authorization } from "../api/authorization.ts"
+import { NotFound } from "../api/problems.ts"
+import type { Address } from "../domain/chain.ts"
+import type { JobId } from "../domain/ids.ts"
+import { chainName } from "./demo-config.ts"
+
+export const makeDemoApi = Effect.fnUntraced(function* (url: string, apiToken: string) {
+  const bearer = HttpApiMiddleware.layerClient(Authorization, ({ next, request }) =>
+    next(HttpClientRequest.bearerToken(request, apiToken))
+  )
+  const client = yield* HttpApiClient.make(Api, { baseUrl: url }).pipe(
+    Effect.provide(Layer.mergeAll(bearer, FetchHttpClient.layer))
+  )
+  return {
+    events: (job_id: JobId) =>
+      Effect.map(client.jobs.events({ params: { job_id } }), ({ events }) => events),
+    /** What an address was credited; none if nothing ever was. */
+    balances: (address: Address) =>
+      client.accounts.balances({ params: { chain: chainName, address }, query: {} }).pipe(
+        Effect.map(({ balances }) => balances),
+        Effect.catchIf(
+          (error) => error instanceof NotFound,
+          () => Effect.succeed([])
+        )
+      )
+  }
+})

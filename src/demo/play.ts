@@ -1,0 +1,128 @@
+/** Plays one scenario: puts its transactions on the chain, sends its webhooks, awaits what comes of them. */
+import { Duration, Effect } from "effect"
+import type { EventRecord } from "../event-log/event-record.ts"
+import { confirmations } from "./demo-config.ts"
+import { isSettled } from "./journal.ts"
+import type { Subject } from "./live-view.ts"
+import { inventedPayment, type Payment } from "./local-chain.ts"
+import type { Scenario, Webhook } from "./scenarios.ts"
+import type { Stage } from "./stage.ts"
+import { type Answer, deliver } from "./webhooks.ts"
+
+/** A person reads along. */
+const pauseBetweenWebhooks = Duration.millis(250)
+const secondBlockAfter = Duration.millis(500)
+const outageSeconds = 3
+/** More than anything here takes: what is not there by then shows in the verdict. */
+const patience = Duration.seconds(60)
+
+export interface Sent {
+  readonly webhook: Webhook
+  /** What it announced. */
+  readonly payment: Payment
+  /** One for each copy, the accepted one first. */
+  readonly answers: ReadonlyArray<Answer>
+}
+
+export interface Played {
+  readonly subject: Subject
+  readonly payments: ReadonlyArray<Payment>
+  readonly sent: ReadonlyArray<Sent>
+}
+
+export const play = Effect.fnUntraced(function* (
+  stage: Stage,
+  subject: Subject,
+  { onChain, webhooks, circumstance }: Scenario
+) {
+  const { anvil, send } = stage.chain
+  const payments = (yield* Effect.forEach(onChain, send)).flat()
+  for (const { tx_hash } of payments) stage.assign(tx_hash, subject)
+  if (payments.length > 0) yield* anvil.mine(circumstance === "one block" ? 1 : confirmations)
+  if (circumstance === "outage") yield* beginOutage(stage)
+
+  const sent: Array<Sent> = []
+  for (const webhook of webhooks) {
+    if (sent.length > 0) yield* Effect.sleep(pauseBetweenWebhooks)
+    const payment = payments[webhook.payment ?? 0] ?? inventedPayment()
+    const answers = yield* deliverCopies(stage, webhook, payment)
+    sent.push({ webhook, payment, answers })
+    yield* showAnswers(stage, subject, answers)
+
+    if (circumstance === "outage") {
+      // The others are left to themselves, and the demo goes on.
+      if (sent.length === 1) yield* awaitJobs(stage, answers, (is) => is.type === "attempt.failed")
+      continue
+    }
+    if (circumstance === "one block") {
+      yield* awaitJobs(stage, answers, (is) => isSettled(is) || is.type === "confirmation.awaited")
+      yield* Effect.sleep(secondBlockAfter)
+      yield* anvil.mine(1)
+      yield* stage.notice("the chain mines another block")
+    }
+    yield* awaitJobs(stage, answers, isSettled)
+  }
+  return { subject, payments, sent } satisfies Played
+})
+
+const beginOutage = Effect.fnUntraced(function* ({ chain, notice }: Stage) {
+  yield* chain.front.setMode({ _tag: "Status", status: 503 })
+  yield* notice(`the chain's RPC answers 503 from now on, for ${outageSeconds} s`)
+  yield* Effect.sleep(Duration.seconds(outageSeconds)).pipe(
+    Effect.andThen(chain.front.setMode({ _tag: "Forward" })),
+    Effect.andThen(notice("the chain's RPC is well again, and its circuit closes in a moment")),
+    Effect.forkScoped
+  )
+})
+
+/** All copies at the same moment. */
+const deliverCopies = Effect.fnUntraced(function* (
+  { service, secrets, chain }: Stage,
+  webhook: Webhook,
+  payment: Payment
+) {
+  const index = webhook.withIndex === true ? yield* chain.firstLogIndex(payment.tx_hash) : undefined
+  const answers = yield* Effect.replicateEffect(
+    deliver({ url: service.url, key: secrets.key, webhook, payment, index }),
+    webhook.copies ?? 1,
+    { concurrency: "unbounded" }
+  )
+  return answers.toSorted((a, b) => Number(isNew(b)) - Number(isNew(a)))
+})
+
+const isNew = (answer: Answer): boolean => answer._tag === "Taken" && answer.status === "accepted"
+
+/** What is accepted shows in the log. */
+const showAnswers = Effect.fnUntraced(function* (
+  stage: Stage,
+  subject: Subject,
+  answers: ReadonlyArray<Answer>
+) {
+  const [first] = answers
+  const others = answers.filter((answer) => !isNew(answer)).length
+  if (first?._tag === "Refused") {
+    return yield* stage.answered(subject, `refused ${first.status}`, first.detail)
+  }
+  if (others === 0) return
+  const known = others === 1 ? "duplicate" : `${others} duplicates`
+  yield* stage.answered(subject, known, "the same job is named, nothing is done")
+})
+
+export const jobsOf = (answers: ReadonlyArray<Answer>): ReadonlySet<string> =>
+  new Set(answers.flatMap((answer) => (answer._tag === "Taken" ? [answer.job_id] : [])))
+
+const awaitJobs = (
+  { journal }: Stage,
+  answers: ReadonlyArray<Answer>,
+  isThere: (event: EventRecord) => boolean
+) => {
+  const jobs = [...jobsOf(answers)]
+  return journal.waitUntil(
+    (newest) =>
+      jobs.every((job_id) => {
+        const event = newest.get(job_id)
+        return event !== undefined && isThere(event)
+      }),
+    patience
+  )
+}
