@@ -45,14 +45,14 @@ export const loadDevelopmentSecrets = Effect.fnUntraced(function* (dataDir: stri
   const fail = (what: string) => () =>
     new DevelopmentSecretsError({ path: file, message: `${file}: ${what}` })
 
-  const exists = yield* Effect.mapError(fs.exists(file), fail("it cannot be read"))
-  if (!exists) {
-    yield* Effect.mapError(
-      create(dataDir, file),
-      fail("it cannot be written; SUREHOOK_DATA_DIR names a directory that this user may write to")
+  const failToAccess = (access: string) =>
+    fail(
+      `it cannot be ${access}; set SUREHOOK_DATA_DIR to a directory that this user may read and write`
     )
-  }
-  const text = yield* Effect.mapError(fs.readFileString(file), fail("it cannot be read"))
+
+  const exists = yield* Effect.mapError(fs.exists(file), failToAccess("read"))
+  if (!exists) yield* Effect.mapError(create(dataDir, file), failToAccess("written"))
+  const text = yield* Effect.mapError(fs.readFileString(file), failToAccess("read"))
   const secrets = yield* Effect.mapError(
     Schema.decodeUnknownEffect(SecretsFile)(text),
     fail("it does not hold the secrets of the development config; delete it to get new ones")

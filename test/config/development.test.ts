@@ -68,7 +68,10 @@ describe("the development config", () => {
       const file = `${yield* fs.makeTempDirectoryScoped()}/file`
       yield* fs.writeFileString(file, "")
       const error = yield* Effect.flip(loadDevelopmentSecrets(`${file}/data`))
-      assert.match(error.message, /it can(not be written; SUREHOOK_DATA_DIR names|not be read)/)
+      assert.match(
+        error.message,
+        /: it cannot be (read|written); set SUREHOOK_DATA_DIR to a directory/
+      )
     }).pipe(Effect.provide(platform))
   )
 

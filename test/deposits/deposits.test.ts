@@ -79,6 +79,13 @@ const whileLocked = <A, E, R>(jobs: ReadonlyArray<Job>, use: Effect.Effect<A, E,
     return result
   })
 
+/** Returns once a connection to this database waits for a lock. */
+const lockAwaited = (sql: PgClient.PgClient) =>
+  sql`SELECT 1 FROM pg_stat_activity
+      WHERE wait_event_type = 'Lock' AND datname = current_database()`.pipe(
+    Effect.repeat({ until: (rows) => rows.length > 0, schedule: Schedule.spaced("5 millis") })
+  )
+
 layer(depositsLayer)("receiving claims", (it) => {
   it.effect("makes one job of equal claims, however their hex and zeros were written", () =>
     Effect.gen(function* () {
@@ -506,13 +513,7 @@ layer(depositsLayer, { excludeTestServices: true })("locks", (it) => {
         jobs.filter((job) => job.id === lowest),
         Effect.gen(function* () {
           const fiber = yield* Effect.forkDetach(deposits.append(each(descending, a.started())))
-          yield* sql`SELECT 1 FROM pg_stat_activity
-                     WHERE wait_event_type = 'Lock' AND datname = current_database()`.pipe(
-            Effect.repeat({
-              until: (rows) => rows.length > 0,
-              schedule: Schedule.spaced("5 millis")
-            })
-          )
+          yield* lockAwaited(sql)
           const free = yield* sql<{ id: JobId }>`
             SELECT id FROM funding_event_jobs WHERE id IN ${sql.in(others)}
             ORDER BY id FOR UPDATE SKIP LOCKED`
@@ -524,6 +525,40 @@ layer(depositsLayer, { excludeTestServices: true })("locks", (it) => {
         })
       )
       assert.strictEqual((yield* Fiber.join(append)).size, jobs.length)
+    })
+  )
+
+  it.effect("are taken by new claims in one order too, whatever the order of the batch", () =>
+    Effect.gen(function* () {
+      const deposits = yield* Deposits
+      const sql = yield* PgClient.PgClient
+      const [low, high] = receivedMany(2).toSorted((x, y) =>
+        x.claim.tx_hash < y.claim.tx_hash ? -1 : 1
+      )
+      if (low === undefined || high === undefined) return assert.fail()
+      const written = yield* Deferred.make<void>()
+      const release = yield* Deferred.make<void>()
+      const rival = yield* deposits
+        .transaction(
+          Effect.gen(function* () {
+            yield* deposits.receive([low])
+            yield* Deferred.succeed(written, undefined)
+            yield* Deferred.await(release)
+          })
+        )
+        .pipe(Effect.forkChild)
+      yield* Deferred.await(written)
+      const batch = yield* Effect.forkChild(deposits.receive([high, low]))
+      yield* lockAwaited(sql)
+      // The batch waits for the lower claim, and so has not written the higher one.
+      const other = yield* deposits.transaction(
+        Effect.andThen(sql`SET LOCAL lock_timeout = '2s'`, deposits.receive([high]))
+      )
+      assert.isTrue(only(other).created)
+      yield* Deferred.succeed(release, undefined)
+      yield* Fiber.join(rival)
+      const answers = yield* Fiber.join(batch)
+      assert.isTrue(answers.every((answer) => !answer.created))
     })
   )
 

@@ -79,7 +79,7 @@ describe("a job in memory", () => {
       assert.deepStrictEqual(foldOf(log), job.state)
       assertChained(log)
     },
-    { arbitrary: { runs: 200 } }
+    { arbitrary: { runs: 100 } }
   )
 })
 
