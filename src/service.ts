@@ -24,6 +24,11 @@ import { workersLayer } from "./workers/workers.ts"
 
 /** Beside one for each worker: ingest, the listener, the sweeper, the API. */
 const connectionsBesideWorkers = 10
+/**
+ * Longer than the 60 s for which load balancers keep a connection: if the server closes it first,
+ * the next webhook meets a closed door.
+ */
+const keepAliveMillis = 65_000
 const httpDrainTimeout = Duration.seconds(5)
 
 const database = Layer.unwrap(
@@ -38,7 +43,7 @@ const database = Layer.unwrap(
 
 const httpServer = Layer.unwrap(
   Effect.map(Settings, ({ host, port }) =>
-    NodeHttpServer.layer(createServer, {
+    NodeHttpServer.layer(() => createServer({ keepAliveTimeout: keepAliveMillis }), {
       host,
       port,
       gracefulShutdownTimeout: httpDrainTimeout

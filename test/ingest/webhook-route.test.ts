@@ -410,27 +410,25 @@ layer(Service.layer, { excludeTestServices: true })("POST /v1/webhooks/{source}"
   it.effect("never answers 5xx to signed JSON, whatever it is", () =>
     Effect.gen(function* () {
       const { url } = yield* Service
+      const text = fc.string({ unit: "binary", maxLength: 12 })
       const samples = fc.sample(
         fc.oneof(
-          fc.json(),
+          fc.json({ maxDepth: 3 }),
           fc
             .record(
               {
-                chain: fc.oneof(fc.constant("localchain"), fc.string()),
-                tx_hash: fc.oneof(
-                  fc.constant(`0x${"1".repeat(64)}`),
-                  fc.string({ unit: "binary" })
-                ),
-                token: fc.oneof(fc.constant("ETH"), fc.anything()),
-                amount: fc.oneof(fc.constant("1"), fc.double(), fc.string()),
-                to_address: fc.oneof(fc.constant(`0x${"2".repeat(40)}`), fc.anything()),
-                transfer_index: fc.oneof(fc.integer(), fc.bigInt().map(String), fc.constant(null))
+                chain: fc.oneof(fc.constant("localchain"), text),
+                tx_hash: fc.oneof(fc.constant(`0x${"1".repeat(64)}`), text),
+                token: fc.oneof(fc.constant("ETH"), text, fc.integer()),
+                amount: fc.oneof(fc.constant("1"), fc.double(), text),
+                to_address: fc.oneof(fc.constant(`0x${"2".repeat(40)}`), text),
+                transfer_index: fc.oneof(fc.integer(), fc.double(), fc.constant(null))
               },
               { requiredKeys: [] }
             )
-            .map((value) => JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}` : v)))
+            .map((value) => JSON.stringify(value))
         ),
-        { numRuns: 150, seed: 42 }
+        { numRuns: 200, seed: 42 }
       )
       const statuses = yield* Effect.forEach(
         samples,

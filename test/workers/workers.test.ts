@@ -54,7 +54,7 @@ const startWorkers = (
 const passTimeUntil = (
   ids: ReadonlyArray<JobId>,
   isSo: (job: Job) => boolean,
-  limit: Duration.Input = "5 minutes"
+  limit: Duration.Input = "30 minutes"
 ) =>
   Effect.gen(function* () {
     const stepMillis = 100
@@ -89,7 +89,7 @@ describe("the workers", () => {
       yield* startWorkers(confirmAll, { FUNDING_WORKER_POLL_INTERVAL: "1h" })
       const jobs = yield* newJobs(Array.from({ length: 25 }, () => received()))
       yield* (yield* JobSignal).announce
-      yield* passTimeUntil(idsOf(jobs), hasStatus("completed"), "10 seconds")
+      yield* passTimeUntil(idsOf(jobs), hasStatus("completed"))
     })
   )
 
@@ -98,7 +98,7 @@ describe("the workers", () => {
     Effect.gen(function* () {
       yield* startWorkers(confirmAll)
       const jobs = yield* newJobs([received()])
-      yield* passTimeUntil(idsOf(jobs), hasStatus("completed"), "10 seconds")
+      yield* passTimeUntil(idsOf(jobs), hasStatus("completed"))
     })
   )
 
@@ -166,7 +166,7 @@ describe("the workers", () => {
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual(yield* typesOf(job.id), ["deposit.received"])
       yield* Ref.set(open, false)
-      yield* passTimeUntil([job.id], hasStatus("completed"), "10 seconds")
+      yield* passTimeUntil([job.id], hasStatus("completed"))
     })
   )
 
@@ -206,10 +206,10 @@ describe("the workers", () => {
             : confirmAll(claim),
         { FUNDING_WORKER_COUNT: "1" }
       )
-      yield* passTimeUntil(idsOf(quick), hasStatus("completed"), "10 seconds")
+      yield* passTimeUntil(idsOf(quick), hasStatus("completed"))
       assert.strictEqual((yield* readJobs([slow.id]))[0]?.state.status, "processing")
       yield* Deferred.succeed(answer, undefined)
-      yield* passTimeUntil([slow.id], hasStatus("completed"), "10 seconds")
+      yield* passTimeUntil([slow.id], hasStatus("completed"))
     })
   )
 
@@ -228,7 +228,7 @@ describe("the workers", () => {
       if (job === undefined) return assert.fail()
       const extended = (times: number) => (current: Job) => current.sequence >= 2 + times
       // Twelve thirds of a lease are four leases.
-      yield* passTimeUntil([job.id], extended(12), "10 minutes")
+      yield* passTimeUntil([job.id], extended(12))
       yield* Deferred.succeed(answer, undefined)
       const [done] = yield* passTimeUntil([job.id], hasStatus("completed"))
       assert.strictEqual(done?.state.context.attempt_count, 1)
@@ -252,7 +252,7 @@ describe("the workers", () => {
       yield* startWorkers(confirmAll)
       yield* TestClock.adjust("50 seconds")
       assert.strictEqual((yield* readJobs([job.id]))[0]?.state.context.leased_by, "lost")
-      const [done] = yield* passTimeUntil([job.id], hasStatus("completed"), "60 seconds")
+      const [done] = yield* passTimeUntil([job.id], hasStatus("completed"))
       assert.strictEqual(done?.state.context.attempt_count, 2)
       assert.include(yield* typesOf(job.id), "lease.expired")
     })
@@ -285,7 +285,7 @@ describe("the workers", () => {
       yield* startWorkers(confirmAll, {}, claimable)
       const [job] = yield* newJobs([received()])
       if (job === undefined) return assert.fail()
-      yield* passTimeUntil([job.id], hasStatus("completed"), "20 seconds")
+      yield* passTimeUntil([job.id], hasStatus("completed"))
     })
   )
 
@@ -302,7 +302,7 @@ describe("the workers", () => {
           ),
         { FUNDING_WORKER_COUNT: "1", FUNDING_WORKER_BATCH_SIZE: "1" }
       )
-      const [held, waiting] = yield* newJobs([received(), received()])
+      const [held, waiting] = yield* newJobs([received({}, { priority: 1 }), received()])
       if (held === undefined || waiting === undefined) return assert.fail()
       yield* passTimeUntil([held.id], hasStatus("processing"))
       yield* Deferred.await(asked)
@@ -323,7 +323,7 @@ describe("the workers", () => {
       if (job === undefined) return assert.fail()
       yield* passTimeUntil([job.id], hasStatus("processing"))
       const stopping = yield* Effect.forkChild(workers.stop)
-      const [released] = yield* passTimeUntil([job.id], hasStatus("pending"), "30 seconds")
+      const [released] = yield* passTimeUntil([job.id], hasStatus("pending"))
       assert.strictEqual(released?.state.context.attempt_count, 0)
       assert.strictEqual((yield* typesOf(job.id)).at(-1), "processing.released")
       yield* Fiber.join(stopping)
