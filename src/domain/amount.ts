@@ -63,7 +63,9 @@ export const amountToBigDecimal = (amount: Amount): BigDecimal.BigDecimal =>
   BigDecimal.fromStringUnsafe(amount)
 
 /** An amount as it stands in JSON: a string, never a number, which could not hold it exactly. */
-export const AmountFromJson = Schema.String.pipe(
+export const AmountFromJson = Schema.String.annotate({
+  message: 'must be a decimal number as a string, such as "1.5"'
+}).pipe(
   Schema.check(Schema.makeFilter((text: string) => amountProblem(text) ?? true)),
   Schema.decodeTo(
     Amount,

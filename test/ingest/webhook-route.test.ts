@@ -383,6 +383,29 @@ layer(Service.layer, { excludeTestServices: true })("POST /v1/webhooks/{source}"
     )
   })
 
+  it.effect("says of each wrong field what it must be", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Service
+      const body = {
+        chain: 1,
+        tx_hash: `0x${"1".repeat(64)}`,
+        token: "ETH",
+        amount: 1.5,
+        transfer_index: "7"
+      }
+      const { errors } = problem((yield* deliver(url, body)).json)
+      assert.deepStrictEqual(errors, [
+        { path: "chain", message: "must be a string" },
+        { path: "amount", message: 'must be a decimal number as a string, such as "1.5"' },
+        { path: "to_address", message: "is missing" },
+        {
+          path: "transfer_index",
+          message: "must be a whole number from 0 to 2147483647, or left out"
+        }
+      ])
+    })
+  )
+
   it.effect("stores what jsonb cannot hold in a harmless form", () =>
     Effect.gen(function* () {
       const { url } = yield* Service

@@ -106,6 +106,9 @@ const signatureFault = (
       )
 }
 
+const maxTransferIndex = 2_147_483_647
+const indexRule = `must be a whole number from 0 to ${maxTransferIndex}, or left out`
+
 const Body = Schema.Struct({
   chain: Schema.String,
   tx_hash: Schema.String,
@@ -116,15 +119,10 @@ const Body = Schema.Struct({
     Schema.NullOr(
       Schema.Int.pipe(
         Schema.check(
-          Schema.isBetween(
-            { minimum: 0, maximum: 2_147_483_647 },
-            {
-              message: "must be a whole number from 0 to 2147483647"
-            }
-          )
+          Schema.isBetween({ minimum: 0, maximum: maxTransferIndex }, { message: indexRule })
         )
       )
-    )
+    ).annotate({ message: indexRule })
   )
 })
 
@@ -135,11 +133,8 @@ const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1({
       case "MissingKey":
         return "is missing"
       case "InvalidType":
-        return issue.ast._tag === "String"
-          ? "must be a string"
-          : issue.ast._tag === "Objects"
-            ? "must be a JSON object"
-            : "must be a whole number"
+        if (issue.ast.annotations?.message !== undefined) return SchemaIssue.defaultLeafHook(issue)
+        return issue.ast._tag === "String" ? "must be a string" : "must be a JSON object"
       default:
         return SchemaIssue.defaultLeafHook(issue)
     }
