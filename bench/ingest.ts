@@ -12,8 +12,8 @@ import { memoryValidator } from "./memory-validator.ts"
 import { environmentOf, freshDatabase, secret } from "./setup.ts"
 
 const connections = 64
-const warmupSeconds = 1.5
-const seconds = 5
+const warmupSeconds = 1
+const seconds = 4
 /** More than any machine of this size acknowledges in that time. */
 const maxRequests = 100_000
 

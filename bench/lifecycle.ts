@@ -1,7 +1,6 @@
 /** Deposits carried from pending to completed per second: claimed, validated, credited. */
 import { randomBytes } from "node:crypto"
 import { performance } from "node:perf_hooks"
-import { NodeCrypto } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, type Redacted } from "effect"
 import { validatorLayer } from "../src/chains/chains.ts"
@@ -11,6 +10,7 @@ import type { Settings } from "../src/config/settings.ts"
 import type { SurehookConfig } from "../src/config/surehook-config.ts"
 import { Deposits, type ReceivedClaim } from "../src/deposits/deposits.ts"
 import { JobSignal } from "../src/deposits/job-signal.ts"
+import { pooledRandomLayer } from "../src/deposits/pooled-random.ts"
 import { Amount } from "../src/domain/amount.ts"
 import { Address, TxHash } from "../src/domain/chain.ts"
 import { TokenSymbol } from "../src/domain/ids.ts"
@@ -77,7 +77,7 @@ export const measureLifecycle = (
       chain === undefined ? memoryValidator : validatorLayer
     const stores = Layer.mergeAll(Deposits.layer, JobSignal.layer).pipe(
       Layer.provideMerge(databaseLayer({ url, dataDir: "", maxConnections: workers + 5 })),
-      Layer.provideMerge(NodeCrypto.layer)
+      Layer.provideMerge(pooledRandomLayer)
     )
     return yield* Effect.gen(function* () {
       const deposits = yield* Deposits

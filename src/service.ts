@@ -5,7 +5,7 @@
  * the workers finish what they hold, and the database goes last.
  */
 import { createServer } from "node:http"
-import { NodeCrypto, NodeHttpServer } from "@effect/platform-node"
+import { NodeHttpServer } from "@effect/platform-node"
 import { Duration, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { apiRoutes } from "./api/handlers.ts"
@@ -15,6 +15,7 @@ import { Settings } from "./config/settings.ts"
 import { Deposits } from "./deposits/deposits.ts"
 import { JobQueries } from "./deposits/job-queries.ts"
 import { JobSignal } from "./deposits/job-signal.ts"
+import { pooledRandomLayer } from "./deposits/pooled-random.ts"
 import { Intake } from "./ingest/intake.ts"
 import { webhookRoute } from "./ingest/webhook-route.ts"
 import { creditorLayer, Ledger } from "./ledger/ledger.ts"
@@ -69,7 +70,7 @@ export const serviceWith = <E, R>(parts: {
     Layer.provideMerge(Layer.mergeAll(JobQueries.layer, Ledger.layer, parts.intake)),
     Layer.provideMerge(Layer.mergeAll(Deposits.layer, JobSignal.layer)),
     Layer.provideMerge(database),
-    Layer.provide(NodeCrypto.layer)
+    Layer.provide(pooledRandomLayer)
   )
 
 /** Needs the settings and the config; `HttpServer` tells where it listens. */

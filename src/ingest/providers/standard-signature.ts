@@ -3,11 +3,11 @@
  *
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
-import { createHmac } from "node:crypto"
+import { createHmac, type KeyObject } from "node:crypto"
 
 /** `timestamp` is seconds since 1970, as it stands in the header. */
 export const standardSignature = (
-  key: Uint8Array,
+  key: KeyObject | Uint8Array,
   id: string,
   timestamp: string,
   body: Uint8Array

@@ -7,7 +7,7 @@
  *
  * Body: `{"chain","tx_hash","token","amount","to_address","transfer_index"?}`, other fields ignored.
  */
-import { timingSafeEqual } from "node:crypto"
+import { createSecretKey, timingSafeEqual } from "node:crypto"
 import { Redacted, Result, Schema, SchemaIssue } from "effect"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import { webhookKey } from "../../config/webhook-secret.ts"
@@ -33,7 +33,7 @@ const maxIdLength = 256
 const verifier: Provider["verifier"] = (secrets) => {
   const keys = secrets.flatMap((secret) => {
     const key = webhookKey(Redacted.value(secret))
-    return Result.isSuccess(key) ? [key.success] : []
+    return Result.isSuccess(key) ? [createSecretKey(key.success)] : []
   })
   return (webhook) => {
     const id = webhook.headers["webhook-id"]
