@@ -1,8 +1,8 @@
 /**
  * The whole service as one layer: the database, the workers and the HTTP server.
  *
- * It starts from the bottom up and stops from the top down: first no more webhooks are taken, then
- * the workers finish what they hold, and the database goes last.
+ * It starts from the bottom up. When it stops, webhooks end and workers drain at the same time, then
+ * waiting commits are served, and the database goes last.
  */
 import { createServer } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"

@@ -15,16 +15,20 @@ import { Api } from "./api.ts"
 import { Authorization, Caller, maySee } from "./authorization.ts"
 import { Ambiguous, NotFound, Unauthorized, Unavailable } from "./problems.ts"
 
-const databaseTimeout = Duration.seconds(2)
+const databaseTimeout = Duration.seconds(5)
+const readinessTimeout = Duration.seconds(2)
 
 const orUnavailable = <A, E, R>(effect: Effect.Effect<A, E | SqlError.SqlError, R>) =>
-  Effect.catchIf(effect, isSqlError, (error) =>
-    Effect.logWarning(`the database did not answer the API: ${error.message}`).pipe(
-      Effect.andThen(
-        Effect.fail(new Unavailable({ detail: "the database does not answer: ask again later" }))
+  effect.pipe(
+    Effect.catchIf(isSqlError, (error) =>
+      Effect.logWarning(`the database did not answer the API: ${error.message}`).pipe(
+        Effect.andThen(Effect.fail(unavailable))
       )
-    )
+    ),
+    Effect.timeoutOrElse({ duration: databaseTimeout, orElse: () => Effect.fail(unavailable) })
   )
+
+const unavailable = new Unavailable({ detail: "the database does not answer: ask again later" })
 
 const jobs = HttpApiBuilder.group(
   Api,
@@ -108,7 +112,7 @@ const health = HttpApiBuilder.group(
       // The service listens only after its migrations are done.
       ready: () =>
         sql`SELECT 1`.pipe(
-          Effect.timeout(databaseTimeout),
+          Effect.timeout(readinessTimeout),
           Effect.mapError(() => new Unavailable({ detail: "the database does not answer" })),
           Effect.as({ status: "ready" as const })
         )

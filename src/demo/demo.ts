@@ -17,7 +17,7 @@ import type { Screen } from "./screen.ts"
 import { makeStage, type Stage } from "./stage.ts"
 import { invite } from "./stay.ts"
 import { differences } from "./verdict.ts"
-import { awaitTheRest, showWaiting } from "./waiting.ts"
+import { awaitTheRest } from "./waiting.ts"
 
 /** A person reads along. */
 const pauseBetweenScenarios = Duration.millis(800)
@@ -103,7 +103,6 @@ const staying = (stage: Stage, hasFailed: boolean) =>
 
 const playAll = (stage: Stage) =>
   Effect.gen(function* () {
-    yield* Effect.forkScoped(showWaiting(stage))
     const played: Array<Played> = []
     for (const scenario of scenarios) {
       if (played.length > 0) yield* Effect.sleep(pauseBetweenScenarios)

@@ -51,7 +51,8 @@ export const play = Effect.fnUntraced(function* (
 
     if (circumstance === "outage") {
       // The others are left to themselves, and the demo goes on.
-      if (sent.length === 1) yield* awaitJobs(stage, answers, (is) => is.type === "attempt.failed")
+      if (sent.length === 1)
+        yield* awaitJobs(stage, answers, (is) => is.type === "processing.released")
       continue
     }
     if (circumstance === "one block") {

@@ -76,7 +76,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     onChain: [pays("ETH", "0.75")],
     webhooks: [{ fate: credited }]
   },
-  // Early, because its first deposit is tried again only after half a minute.
+  // Early, so that its circuit closes again while the others go on.
   {
     name: "RPC answers 503",
     circumstance: "outage",

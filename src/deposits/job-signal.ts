@@ -37,7 +37,7 @@ export class JobSignal extends Context.Service<
 
       yield* Latch.whenOpen(announced, Latch.close(announced)).pipe(
         // Lost if the database is away, and then the poll finds the jobs.
-        Effect.andThen(Effect.ignore(sql.notify(channel, ""))),
+        Effect.andThen(Effect.ignoreCause(sql.notify(channel, ""))),
         Effect.andThen(Effect.sleep(announceEvery)),
         Effect.forever,
         Effect.forkScoped
@@ -52,8 +52,9 @@ export class JobSignal extends Context.Service<
         })
       )
       yield* listen.pipe(
-        Effect.tapError((error) =>
-          Effect.logDebug(`listening for new deposits is interrupted: ${error.message}`)
+        Effect.sandbox,
+        Effect.tapError((cause) =>
+          Effect.logDebug("listening for new deposits is interrupted", cause)
         ),
         Effect.retry(Schedule.spaced(listenAgainAfter)),
         Effect.forkScoped

@@ -12,9 +12,9 @@ export interface IntakeOptions {
 }
 
 export const defaultIntakeOptions: IntakeOptions = {
-  maxBatch: 500,
-  // About a second of a busy machine's work: who comes later is told to come back.
-  maxWaiting: 10_000,
+  maxBatch: 200,
+  // Each may be 1 MiB large: who comes when as many wait is told to come back.
+  maxWaiting: 1000,
   // While one waits for the disk, the other's batch is written.
   committers: 2
 }

@@ -6,7 +6,7 @@
  *     422 invalid fields            503 the database is away: send it again
  */
 import { hash } from "node:crypto"
-import { ByteSize, Clock, Effect, Result } from "effect"
+import { ByteSize, Clock, Duration, Effect, Predicate, Result } from "effect"
 import {
   HttpIncomingMessage,
   HttpRouter,
@@ -25,6 +25,11 @@ import { providers } from "./registry.ts"
 
 export const maxBodyBytes = 1_048_576
 const retryAfterSeconds = 5
+/**
+ * A database that hangs says nothing. The commit may still come: the webhook is then sent again, and
+ * answered as a duplicate.
+ */
+const commitTimeout = Duration.seconds(10)
 const defaultPriority = 0
 
 interface Endpoint {
@@ -74,21 +79,25 @@ export const webhookRoute = HttpRouter.use((router) =>
       const { source } = endpoint
       const payload_digest = hash("sha256", body)
       const trace_parent = traceParent(request.headers.traceparent)
-      const outcomes = yield* intake.receive(
-        claims.success.map(
-          (claim): ReceivedClaim => ({
-            tenant_id: source.tenant_id,
-            environment: source.environment,
-            source: source.id,
-            claim,
-            priority: defaultPriority,
-            max_attempts: worker.maxAttempts,
-            payload_digest,
-            payload: json.success,
-            trace_parent
-          })
+      const outcomes = yield* intake
+        .receive(
+          claims.success.map(
+            (claim): ReceivedClaim => ({
+              tenant_id: source.tenant_id,
+              environment: source.environment,
+              source: source.id,
+              claim,
+              priority: defaultPriority,
+              max_attempts: worker.maxAttempts,
+              payload_digest,
+              payload: json.success,
+              trace_parent
+            })
+          )
         )
-      )
+        .pipe(
+          Effect.timeoutOrElse({ duration: commitTimeout, orElse: () => Effect.fail(unavailable) })
+        )
       return answer(claims.success, outcomes)
     })
 
@@ -159,6 +168,14 @@ const tooLarge = refuse({
   detail: `the body is larger than ${maxBodyBytes} bytes`
 })
 
+const cutOff = refuse({
+  code: "malformed",
+  detail: "the body ended before its end: send the webhook again"
+})
+
+/** What reading a body without a declared length fails with beyond the limit. */
+const isTooLarge = (cause: unknown): boolean => Predicate.hasProperty(cause, "maxBytes")
+
 const readBody = (
   request: HttpServerRequest.HttpServerRequest
 ): Effect.Effect<Uint8Array, WebhookProblem> => {
@@ -167,7 +184,7 @@ const readBody = (
   return request.arrayBuffer.pipe(
     Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBodyBytes)),
     Effect.map((buffer) => new Uint8Array(buffer)),
-    Effect.catch(() => tooLarge)
+    Effect.catch((error) => (isTooLarge(error.reason.cause) ? tooLarge : cutOff))
   )
 }
 

@@ -10,7 +10,7 @@
  * A failing member does not fail its batch: the members are then committed one by one. A batch
  * that failed because the database is away fails whole, since each member would fail the same.
  */
-import { Deferred, Effect, Queue, Schema, type Scope } from "effect"
+import { Cause, Deferred, Effect, Queue, Schema, type Scope } from "effect"
 import type { SqlError } from "effect/sql"
 import { isDatabaseAway } from "./database-away.ts"
 
@@ -41,6 +41,9 @@ interface Waiting<Item, Result> {
   readonly done: Deferred.Deferred<Result, SqlError.SqlError>
 }
 
+const isAway = (cause: Cause.Cause<SqlError.SqlError>): boolean =>
+  cause.reasons.some((reason) => Cause.isFailReason(reason) && isDatabaseAway(reason.error))
+
 export const makeGroupCommit = <Item, Result>(
   options: GroupCommitOptions<Item, Result>
 ): Effect.Effect<GroupCommit<Item, Result>, never, Scope.Scope> =>
@@ -60,13 +63,12 @@ export const makeGroupCommit = <Item, Result>(
     /** Whatever happens, every member gets an answer. */
     const settle = (members: ReadonlyArray<Member>): Effect.Effect<void> =>
       commitAll(members).pipe(
-        Effect.catch((error) =>
-          members.length === 1 || isDatabaseAway(error)
-            ? Effect.fail(error)
-            : Effect.forEach(members, (member) => settle([member]), { discard: true })
-        ),
         Effect.catchCause((cause) =>
-          Effect.forEach(members, ({ done }) => Deferred.failCause(done, cause), { discard: true })
+          members.length === 1 || Cause.hasInterrupts(cause) || isAway(cause)
+            ? Effect.forEach(members, ({ done }) => Deferred.failCause(done, cause), {
+                discard: true
+              })
+            : Effect.forEach(members, (member) => settle([member]), { discard: true })
         )
       )
 

@@ -23,6 +23,8 @@ import { type Found, Settlement } from "./settlement.ts"
 
 /** Heartbeats in the length of a lease: two may fail before the lease is lost. */
 const heartbeatsPerLease = 3
+/** Far longer than any endpoint is waited for: this is for a validator that is stuck. */
+const verifyTimeout = Duration.minutes(5)
 const releaseTimeout = Duration.seconds(3)
 const databaseAwayPauses = Schedule.min([
   Schedule.exponential("100 millis"),
@@ -57,12 +59,31 @@ export const workOn = Effect.fnUntraced(function* (
   const turn = Semaphore.makeUnsafe(1)
 
   const verify = (job: Job) =>
-    validator.verify(claimOf(job)).pipe(
+    Effect.suspend(() => validator.verify(claimOf(job))).pipe(
+      Effect.timeoutOrElse({
+        duration: verifyTimeout,
+        orElse: () => Effect.die(new Error("the validator gave no answer"))
+      }),
       Effect.tapDefect((defect) => Effect.logError("the validator failed unexpectedly", defect)),
       annotateJob(job),
       Effect.exit,
-      Effect.flatMap((exit) => Queue.offer(findings, { id: job.id, finding: findingOf(exit) }))
+      Effect.map(findingOf),
+      Effect.flatMap((finding) => excuseOutage(job, finding)),
+      Effect.flatMap((finding) => Queue.offer(findings, { id: job.id, finding }))
     )
+
+  /**
+   * The failure that opens a chain's last circuit, or keeps it open, is the chain's outage and not
+   * the deposit's: it costs no attempt.
+   */
+  const excuseOutage = (job: Job, finding: Finding): Effect.Effect<Finding> =>
+    finding._tag === "Failure" && finding.error_type === "rpc_failure"
+      ? Effect.map(validator.claimableChains, (chains) =>
+          chains.some((chain) => chain === job.state.context.chain)
+            ? finding
+            : { _tag: "CircuitsOpen", retry_after: finding.retry_after ?? Duration.zero }
+        )
+      : Effect.succeed(finding)
 
   const appendToHeld = (event: (job: Job, recordedAt: string) => DepositTransition) =>
     Effect.gen(function* () {
@@ -175,7 +196,11 @@ export const workOn = Effect.fnUntraced(function* (
       )
       yield* settleAll
     })
-  ).pipe(Effect.onInterrupt(() => release))
+  ).pipe(
+    // The caller is not, so that no interruption comes between the claim and this.
+    Effect.interruptible,
+    Effect.onInterrupt(() => release)
+  )
 })
 
 const logLost = (job: Job) =>

@@ -5,7 +5,7 @@
  *     not found: not seen yet, or dropped               transient      yes
  *     reverted, or holds no such transfer               permanent      yes, and is the last
  *     our own call was wrong, chain not configured      permanent      yes, and is the last
- *     endpoint down, too slow, 429, 5xx, nonsense       rpc_failure    yes
+ *     endpoint down, too slow, 429, 5xx, nonsense       rpc_failure    yes, unless it opens the last circuit
  *     anything else: a bug of ours                      unknown        yes
  *     not deep enough yet                               -              no
  *     every circuit of the chain is open                -              no

@@ -45,13 +45,17 @@ export const runWorker = Effect.fnUntraced(function* (options: WorkerOptions) {
       yield* Effect.raceFirst(signalled, Effect.sleep(pause))
     })
 
+  /** Uninterruptible, so that what was claimed gets to `workOn`, which releases it if need be. */
+  const claimAndWork = claim.pipe(
+    Effect.tap((jobs) =>
+      jobs.length === 0 ? Effect.void : workOn(jobs, { worker: name, lease, onDue: dueTimes.add })
+    ),
+    Effect.uninterruptible
+  )
+
   while (!isStopping()) {
     const signalled = yield* signal.next
-    const jobs = yield* claim
-    if (jobs.length > 0) {
-      yield* workOn(jobs, { worker: name, lease, onDue: dueTimes.add })
-    } else if (!isStopping()) {
-      yield* idle(signalled)
-    }
+    const jobs = yield* claimAndWork
+    if (jobs.length === 0 && !isStopping()) yield* idle(signalled)
   }
 })

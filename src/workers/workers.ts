@@ -64,10 +64,10 @@ const run = Effect.gen(function* () {
   )
 
   const sweep = sweepLeases(`sweeper:${processName}`).pipe(
-    Effect.tapError((error) =>
-      Effect.logWarning(`expired leases could not be taken back: ${error.message}`)
+    // A bug too: who sweeps no more leaves the deposits of lost workers lying for ever.
+    Effect.catchCause((cause) =>
+      Effect.logWarning("expired leases could not be taken back, trying again", cause)
     ),
-    Effect.ignore,
     Effect.andThen(Effect.sleep(Duration.times(worker.lease, 1 / sweepsPerLease))),
     Effect.forever
   )

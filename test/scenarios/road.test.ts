@@ -265,7 +265,7 @@ layer(Service.layer, { excludeTestServices: true, timeout: "60 seconds" })("a de
       assert.strictEqual((yield* jobOf(url, job_id)).id, job_id)
       for (const path of [
         "/v1/jobs/none",
-        `/v1/jobs/${job_id.replace(/./g, "0")}`,
+        `/v1/jobs/${job_id.replace(/[^-]/g, "0")}`,
         "/v1/nothing"
       ]) {
         assert.strictEqual((yield* get(url, path)).status, 404)

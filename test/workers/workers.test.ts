@@ -194,6 +194,69 @@ describe("the workers", () => {
   )
 
   test(
+    "spend no attempt on the failure that opens the last circuit, however often it is probed",
+    Effect.gen(function* () {
+      const failures = yield* Ref.make(0)
+      const isWell = yield* Ref.make(false)
+      const script: Script = (claim) =>
+        Effect.flatMap(Ref.get(isWell), (well) =>
+          well
+            ? Effect.succeed(confirmed(claim))
+            : Effect.andThen(
+                Ref.update(failures, (count) => count + 1),
+                Effect.fail(
+                  new RpcFailure({
+                    chain: localchain,
+                    endpoint: "script",
+                    message: "HTTP 503 from script",
+                    retry_after_ms: null
+                  })
+                )
+              )
+        )
+      // As a circuit does: open after a failure, and half open, for the next probe, when asked again.
+      let isOpen = false
+      const claimable = Effect.map(Ref.get(failures), (count) => {
+        isOpen = count > 0 && !isOpen
+        return isOpen ? [] : [localchain]
+      })
+      yield* startWorkers(script, { FUNDING_WORKER_COUNT: "1" }, claimable)
+      const [job] = yield* newJobs([received({}, { max_attempts: 2 })])
+      if (job === undefined) return assert.fail()
+      const released = (times: number) => (current: Job) => current.sequence >= 1 + 2 * times
+      const [waiting] = yield* passTimeUntil([job.id], released(4))
+      assert.strictEqual(waiting?.state.context.attempt_count, 0)
+      yield* Ref.set(isWell, true)
+      const [done] = yield* passTimeUntil([job.id], hasStatus("completed"))
+      assert.strictEqual(done?.state.context.attempt_count, 1)
+      assert.notInclude(yield* typesOf(job.id), "attempt.failed")
+    })
+  )
+
+  test(
+    "take back leases also after a bug ended a sweep",
+    Effect.gen(function* () {
+      const deposits = yield* Deposits
+      const [job] = yield* newJobs([received()])
+      if (job === undefined) return assert.fail()
+      const lease = Duration.seconds(60)
+      yield* deposits.claim({ worker: "lost", chains: [localchain], limit: 1, lease })
+      const bugs = yield* Ref.make(2)
+      const broken = Layer.succeed(Deposits, {
+        ...deposits,
+        expireLeases: (options) =>
+          Effect.flatMap(
+            Ref.getAndUpdate(bugs, (left) => left - 1),
+            (left) => (left > 0 ? Effect.die(new Error("a bug")) : deposits.expireLeases(options))
+          )
+      })
+      yield* startWorkers(confirmAll).pipe(Effect.provide(broken))
+      yield* passTimeUntil([job.id], hasStatus("completed"))
+      assert.isAtMost(yield* Ref.get(bugs), 0)
+    })
+  )
+
+  test(
     "settle the quick deposits of a batch while a slow one is still being validated",
     Effect.gen(function* () {
       const answer = yield* Deferred.make<void>()

@@ -1,5 +1,6 @@
 /** The service as a process: it says where it listens, and ends well when it is told to stop. */
 import process from "node:process"
+import { setTimeout } from "node:timers"
 import { Console, Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { developmentSecretsFile } from "../../config/development.ts"
@@ -40,7 +41,20 @@ const environment = logging.pipe(
   Layer.provideMerge(Settings.layer)
 )
 
-export const runService = Layer.effectDiscard(welcome).pipe(
+/** What orchestrators give a process between SIGTERM and SIGKILL. */
+const stopLimitMillis = 30_000
+
+/**
+ * A database that hangs holds up what must not be interrupted. Nothing is lost by ending all the
+ * same: what is not committed got no 200, and leases expire.
+ */
+const endInTime = Effect.sync(() => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => setTimeout(() => process.exit(1), stopLimitMillis).unref())
+  }
+})
+
+export const runService = Layer.effectDiscard(Effect.andThen(endInTime, welcome)).pipe(
   Layer.provide(serviceLayer),
   Layer.provide(environment),
   Layer.launch,
