@@ -5,7 +5,7 @@
  * fragment which the writer of the projection puts into its own statement.
  */
 import type { PgClient } from "@effect/sql-pg"
-import { Effect, type Schema } from "effect"
+import { Effect } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { JobId } from "../domain/ids.ts"
 import { hashes, integers, jsonTexts, smallints, texts, times, uuids } from "./columns.ts"
@@ -41,20 +41,7 @@ export const insertEvents = (
   WHERE job_id IN (${accepted})
   RETURNING job_id`
 
-interface EventRow {
-  readonly job_id: JobId
-  readonly sequence: number
-  readonly type: string
-  readonly schema_version: number
-  readonly data: Schema.JsonObject
-  readonly from_state: string | null
-  readonly to_state: string
-  readonly actor: string
-  readonly trace_id: string | null
-  readonly recorded_at: Date
-  readonly previous_hash: string
-  readonly hash: string
-}
+type EventRow = Omit<EventRecord, "recorded_at"> & { readonly recorded_at: Date }
 
 /** All events of a job in order; none if there is no such job. */
 export const readEvents = (sql: PgClient.PgClient, jobId: JobId) =>

@@ -120,6 +120,22 @@ layer(Service.layer, { excludeTestServices: true })("POST /v1/webhooks/{source}"
     })
   )
 
+  it.effect("writes webhooks that come at the same moment in few transactions", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Service
+      const sql = yield* SqlClient
+      const ids = yield* Effect.forEach(
+        Array.from({ length: 64 }),
+        () => Effect.map(deliver(url, claim()), ({ json }) => accepted(json).job_id),
+        { concurrency: "unbounded" }
+      )
+      const [row] = yield* sql<{ transactions: number }>`
+        SELECT count(DISTINCT transaction_id)::int AS transactions
+        FROM deposit_events WHERE ${sql.in("job_id", ids)}`
+      assert.isAtMost(row?.transactions ?? 64, 32)
+    })
+  )
+
   it.effect("keeps claims apart that differ in recipient, amount or index", () =>
     Effect.gen(function* () {
       const { url } = yield* Service

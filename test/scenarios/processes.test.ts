@@ -10,6 +10,7 @@ import {
   assertCreditedOnce,
   countJobs,
   deliverUntilAccepted,
+  inTurn,
   makeTransfers
 } from "../support/transfers.ts"
 
@@ -28,10 +29,10 @@ describe("several processes", () => {
           () => startServiceProcess({ databaseUrl, rpcUrl: anvil.url, usdc }),
           { concurrency: "unbounded" }
         )
-        const urls = processes.map(({ url }) => url)
+        const nextUrl = inTurn(() => processes.map(({ url }) => url))
         yield* Effect.forEach(
           [...claims, ...claims],
-          (body, index) => deliverUntilAccepted(urls, body, index),
+          (body) => deliverUntilAccepted(nextUrl, body),
           { concurrency: 64, discard: true }
         )
         yield* awaitState(
@@ -64,10 +65,10 @@ describe("several processes", () => {
         const start = startServiceProcess({ databaseUrl, rpcUrl: anvil.url, usdc, env })
         const survivor = yield* start
         let victim = yield* start
+        const nextUrl = inTurn(() => [survivor.url, victim.url])
         const sender = yield* Effect.forEach(
           claims,
-          (body, index) =>
-            deliverUntilAccepted([survivor.url, victim.url, survivor.url], body, index),
+          (body) => deliverUntilAccepted(nextUrl, body),
           { concurrency: 4, discard: true }
         ).pipe(Effect.forkChild)
         for (let kills = 0; kills < 3; kills++) {

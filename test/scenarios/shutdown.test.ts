@@ -1,7 +1,7 @@
 /** An operator stops the service under load: nothing is lost, and nothing secret was written. */
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer } from "effect"
+import { Clock, Effect, Fiber, Layer, Option, Schema } from "effect"
 import { startRpcFront } from "../../src/demo/rpc-front.ts"
 import { LocalChain } from "../support/anvil.ts"
 import { awaitState } from "../support/await.ts"
@@ -28,6 +28,15 @@ const allStored = Effect.gen(function* () {
   return row?.text ?? ""
 })
 
+const Line = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json))
+
+/** The first line of a log whose message begins so. */
+const loggedOf = (output: string, message: string) =>
+  output
+    .split("\n")
+    .flatMap((line) => Option.toArray(Schema.decodeUnknownOption(Line)(line)))
+    .find((line) => String(line.message).startsWith(message))
+
 describe("a service that is stopped under load", () => {
   it.live(
     "ends with 0 within 30 s, and the next one completes what it left",
@@ -47,7 +56,7 @@ describe("a service that is stopped under load", () => {
         let current = first
         const sending = yield* Effect.forEach(
           claims,
-          (body) => Effect.suspend(() => deliverUntilAccepted([current.url], body, 0)),
+          (body) => deliverUntilAccepted(() => current.url, body),
           { concurrency: 16, discard: true }
         ).pipe(Effect.forkChild)
         yield* awaitState("progress", countJobs, ({ completed = 0 }) => completed > 20)
@@ -87,6 +96,15 @@ describe("a service that is stopped under load", () => {
           unauthorized.text
         ].join("\n")
         assert.include(written, "HTTP 503")
+        const fields = { chain: "localchain", attempt: 1 }
+        const credited = loggedOf(first.output(), "credited 0.000001 USDC")
+        assert.containSubset(credited, { ...fields, level: "INFO" })
+        const failed = loggedOf(second.output(), "attempt failed")
+        assert.containSubset(failed, { ...fields, error_type: "rpc_failure" })
+        for (const line of [credited, failed]) {
+          assert.isString(line?.job_id)
+          assert.match(String(line?.tx_hash), /^0x[0-9a-f]{64}$/)
+        }
         const secrets = [
           secretText.slice("whsec_".length),
           processToken,

@@ -68,10 +68,19 @@ export const assertCreditedOnce = (claims: ReadonlyArray<{ to_address: string; a
     }
   })
 
-/** As providers do: until it is answered with 200. */
-export const deliverUntilAccepted = (urls: ReadonlyArray<string>, body: unknown, turn: number) =>
-  Effect.suspend(() => deliver(urls[turn++ % urls.length] ?? "", body)).pipe(
+/** As providers do: until it is answered with 200, at the URL that serves then. */
+export const deliverUntilAccepted = (nextUrl: () => string, body: unknown) =>
+  Effect.suspend(() => deliver(nextUrl(), body)).pipe(
     Effect.sandbox,
     Effect.filterOrFail(({ status }) => status === 200),
     Effect.retry(Schedule.spaced("200 millis"))
   )
+
+/** One after another, and again from the first. */
+export const inTurn = (urls: () => ReadonlyArray<string>): (() => string) => {
+  let turn = 0
+  return () => {
+    const all = urls()
+    return all[turn++ % all.length] ?? ""
+  }
+}
