@@ -1,6 +1,6 @@
 /** The road from webhook to credit on real parts: HTTP, Postgres, a chain with tokens on it. */
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { Address } from "../../src/domain/chain.ts"
 import { JobId } from "../../src/domain/ids.ts"
 import { hashOf } from "../../src/event-log/event-record.ts"
@@ -41,6 +41,8 @@ const claim = (
   to_address,
   ...fields
 })
+
+const Mined = Schema.Struct({ transactionHash: Schema.String })
 
 const payUsdc = (to: Address, units = (3n * oneUsdc) / 2n) =>
   Effect.gen(function* () {
@@ -176,7 +178,7 @@ layer(Service.layer, { excludeTestServices: true, timeout: "60 seconds" })("a de
       const to = freshAddress()
       // With its fees given, the same transaction has the same hash each time it is sent.
       const sendIt = Effect.map(
-        anvil.rpc("eth_sendTransaction", [
+        anvil.rpc("eth_sendTransactionSync", [
           {
             from: depositor,
             to: contract,
@@ -186,11 +188,11 @@ layer(Service.layer, { excludeTestServices: true, timeout: "60 seconds" })("a de
             maxPriorityFeePerGas: "0x3b9aca00"
           }
         ]),
-        String
+        (mined) => Schema.decodeUnknownSync(Mined)(mined).transactionHash
       )
       const snapshot = yield* anvil.rpc("evm_snapshot")
       const tx = yield* sendIt
-      yield* anvil.rpc("evm_revert", [String(snapshot)])
+      assert.isTrue(yield* anvil.rpc("evm_revert", [String(snapshot)]))
       const { job_id } = yield* send(url, claim(tx, to))
       const failed = yield* awaitStatus(url, job_id, "failed")
       assert.strictEqual(failed.error_type, "transient")
