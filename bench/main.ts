@@ -21,9 +21,9 @@ import { chainName } from "./setup.ts"
 const batched = { workers: 4, batchSize: 200 }
 const single = { workers: 10, batchSize: 1 }
 const memoryDeposits = 24_000
-const memoryDepositsSingle = 1500
-const chainDeposits = 1500
-const chainDepositsSingle = 300
+const memoryDepositsSingle = 1000
+const chainDeposits = 1000
+const chainDepositsSingle = 200
 
 const temporaryFolder = Effect.acquireRelease(
   Effect.sync(() => {
