@@ -5,7 +5,7 @@
  * said 1500000 units. Two amounts are equal if and only if their strings are equal.
  * The limits are those of the column `DECIMAL(36,18)`.
  */
-import { BigDecimal, Schema, SchemaTransformation } from "effect"
+import { Schema, SchemaTransformation } from "effect"
 
 export const maxFractionDigits = 18
 export const maxIntegerDigits = 18
@@ -58,9 +58,6 @@ export const amountFromUnits = (units: bigint, decimals: number): Amount | undef
     decimals === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`
   )
 }
-
-export const amountToBigDecimal = (amount: Amount): BigDecimal.BigDecimal =>
-  BigDecimal.fromStringUnsafe(amount)
 
 /** An amount as it stands in JSON: a string, never a number, which could not hold it exactly. */
 export const AmountFromJson = Schema.String.annotate({
