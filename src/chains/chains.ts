@@ -1,22 +1,18 @@
 /** All chains of the configuration behind one door: the live `Validator`. */
 import { Effect, Layer } from "effect"
 import { CircuitBreaker } from "effect/persistence"
-import type { ChainConfig } from "../config/chain-config.ts"
 import { Settings } from "../config/settings.ts"
 import { SurehookConfig } from "../config/surehook-config.ts"
-import type { ChainKind, ChainName } from "../domain/chain.ts"
-import { type EvmValidator, makeEvmValidator } from "./evm/evm-validator.ts"
+import type { ChainName } from "../domain/chain.ts"
+import { families } from "./families.ts"
+import type { ChainValidator } from "./family.ts"
 import { type Endpoints, makeEndpoints } from "./rpc/endpoints.ts"
 import { ChainUnknown, Validator } from "./validator.ts"
 
 interface Chain {
   readonly name: ChainName
   readonly endpoints: Endpoints
-  readonly validator: EvmValidator
-}
-
-const validatorOf: Record<ChainKind, (chain: ChainConfig, endpoints: Endpoints) => EvmValidator> = {
-  evm: makeEvmValidator
+  readonly validator: ChainValidator
 }
 
 const make = Effect.gen(function* () {
@@ -28,8 +24,9 @@ const make = Effect.gen(function* () {
   })
   const chains = new Map<ChainName, Chain>()
   for (const [name, chain] of config.chains) {
-    const endpoints = makeEndpoints(chain, breaker)
-    chains.set(name, { name, endpoints, validator: validatorOf[chain.kind](chain, endpoints) })
+    const family = families[chain.kind]
+    const endpoints = makeEndpoints(chain, family, breaker)
+    chains.set(name, { name, endpoints, validator: yield* family.makeValidator(chain, endpoints) })
   }
 
   return Validator.of({

@@ -11,9 +11,14 @@ export interface Source {
   readonly id: SourceId
   readonly tenant_id: TenantId
   readonly environment: Environment
-  readonly provider: "standard"
-  /** All are active; several while a key is being rotated. Never empty. Each with its `whsec_`. */
+  /** The provider's name in the registry. */
+  readonly provider: string
+  /** All are active; several while a key is being rotated. Never empty. In the provider's canonical form. */
   readonly secrets: ReadonlyArray<Redacted.Redacted<string>>
+  /** Which chain the provider means by its own name or id of a network. */
+  readonly networks?: ReadonlyMap<string, ChainName>
+  /** What surehook.yaml says beside, for the provider to decode: it was checked against its schema. */
+  readonly options?: Readonly<Record<string, unknown>>
 }
 
 export interface ApiToken {

@@ -4,6 +4,7 @@
  * Equal things must be equal strings: the unique keys of jobs and of the ledger compare text.
  * Hence every hash and address is brought to its canonical form at the door.
  */
+import { base58 } from "@scure/base"
 import { Schema } from "effect"
 
 /** The name of a chain in surehook.yaml, such as "ethereum" or "localchain". */
@@ -19,7 +20,7 @@ export const ChainName = Schema.String.pipe(
 export type ChainName = typeof ChainName.Type
 
 /** A family of chains that share hash and address formats and a validator. */
-export const ChainKind = Schema.Literals(["evm"])
+export const ChainKind = Schema.Literals(["evm", "solana", "aptos", "starknet"])
 export type ChainKind = typeof ChainKind.Type
 
 export const TxHash = Schema.String.pipe(Schema.brand("TxHash"))
@@ -40,6 +41,34 @@ const lowerHex = (bytes: number) => {
   return (text: string) => (pattern.test(text) ? text.toLowerCase() : undefined)
 }
 
+/** 0x and up to 64 hex digits, as the digits alone: lower case, without leading zeros. */
+const significantDigits = (text: string): string | undefined =>
+  /^0[xX][0-9a-fA-F]{1,64}$/.test(text)
+    ? text.slice(2).toLowerCase().replace(/^0+/, "")
+    : undefined
+
+/** Base58 writes a number, and here of a fixed size, so each value has one text. */
+const base58Of = (bytes: number) => {
+  // 58^1.37 > 256: no text of these bytes is longer, and decoding takes the square of its length.
+  const maxLength = Math.ceil(bytes * 1.37)
+  return (text: string) => {
+    if (text.length > maxLength || !/^[1-9A-HJ-NP-Za-km-z]+$/.test(text)) return undefined
+    return base58.decode(text).length === bytes ? text : undefined
+  }
+}
+
+/** The prime of Starknet's field, in which its hashes and addresses are numbers. */
+const starknetPrime = 2n ** 251n + 17n * 2n ** 192n + 1n
+
+const felt = (text: string): string | undefined => {
+  const digits = significantDigits(text)
+  if (digits === undefined) return undefined
+  const canonical = `0x${digits || "0"}`
+  return BigInt(canonical) < starknetPrime ? canonical : undefined
+}
+
+const feltRule = "must be 0x and 1 to 64 hex digits, below the prime of Starknet's field"
+
 const formats: Record<ChainKind, ChainFormats> = {
   // Mixed case in an EVM address is only a checksum (EIP-55): lower case is the same address.
   evm: {
@@ -47,7 +76,26 @@ const formats: Record<ChainKind, ChainFormats> = {
     address: lowerHex(20),
     txHashRule: "must be 0x and 64 hex digits",
     addressRule: "must be 0x and 40 hex digits"
-  }
+  },
+  // A transaction goes by its first signature. Case matters in base58.
+  solana: {
+    txHash: base58Of(64),
+    address: base58Of(32),
+    txHashRule: "must be a signature: the base58 of 64 bytes",
+    addressRule: "must be the base58 of 32 bytes"
+  },
+  // AIP-40 has a long and a short form of one address: the long one is canonical.
+  aptos: {
+    txHash: lowerHex(32),
+    address: (text) => {
+      const digits = significantDigits(text)
+      return digits === undefined ? undefined : `0x${digits.padStart(64, "0")}`
+    },
+    txHashRule: "must be 0x and 64 hex digits",
+    addressRule: "must be 0x and 1 to 64 hex digits"
+  },
+  // A felt is a number, and is written without leading zeros here.
+  starknet: { txHash: felt, address: felt, txHashRule: feltRule, addressRule: feltRule }
 }
 
 /** The canonical form of a transaction hash, or undefined if the text is not one. */

@@ -8,6 +8,7 @@
 import { Effect } from "effect"
 import type { ChainConfig, TokenConfig } from "../../config/chain-config.ts"
 import type { TransferClaim } from "../../domain/transfer.ts"
+import type { ChainValidator } from "../family.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
 import type { CircuitsOpen, Evidence, RpcFailure, RpcRefused, Verdict } from "../validator.ts"
 import type { Receipt, Transaction } from "./answers.ts"
@@ -22,16 +23,10 @@ import {
 import { makeLook, type Sighting } from "./sighting.ts"
 import { traceOf } from "./trace.ts"
 
-export interface EvmValidator {
-  readonly verify: (
-    claim: TransferClaim
-  ) => Effect.Effect<Verdict, RpcFailure | RpcRefused | CircuitsOpen>
-}
-
 /** A transaction that runs no code uses exactly this: it holds no transfer but its own. */
 const gasOfPlainTransfer = 21_000n
 
-export const makeEvmValidator = (chain: ChainConfig, endpoints: Endpoints): EvmValidator => {
+export const makeEvmValidator = (chain: ChainConfig, endpoints: Endpoints): ChainValidator => {
   const look = makeLook(chain, endpoints)
 
   const findNative = (

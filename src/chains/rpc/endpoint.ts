@@ -7,19 +7,21 @@
  *
  * Nothing is believed of an endpoint before it has named the chain that it serves.
  */
-import { Cause, Duration, Effect, Exit, Schema } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Schema } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import type { ChainConfig } from "../../config/chain-config.ts"
+import type { ChainFamily } from "../family.ts"
 import { type RpcFailure, RpcRefused } from "../validator.ts"
 import { isNotOffered, isOurFault, type RpcErrorAnswer } from "./faults.ts"
-import type { JsonRpc } from "./json-rpc.ts"
+import type { RpcClient } from "./rpc-client.ts"
+import type { ChainTip } from "./tip.ts"
 
 /** One JSON-RPC call, its result decoded; a result of another shape is the endpoint's failure. */
 type Call<E> = <S extends Schema.ConstraintDecoder<unknown>>(
   method: string,
   params: ReadonlyArray<Schema.Json>,
   result: S,
-  /** See `JsonRpc.request`. */
+  /** See `RpcClient.request`. */
   group?: string
 ) => Effect.Effect<S["Type"], E>
 
@@ -32,6 +34,11 @@ export interface Endpoint {
    * it fails says nothing of the endpoint's health, or a few costly deposits could close a chain.
    */
   readonly optionalCall: Call<RpcFailure | RpcRefused>
+  /**
+   * The height of the newest block that this endpoint shows. Fails if it lags behind the newest block
+   * seen on the chain: what such an endpoint does not know may well be there.
+   */
+  readonly observeHead: (height: number) => Effect.Effect<void, RpcFailure>
   readonly failure: (message: string) => RpcFailure
   readonly refusal: (message: string) => RpcRefused
 }
@@ -40,8 +47,6 @@ export interface Endpoint {
 export type Question<A> = (
   endpoint: Endpoint
 ) => Effect.Effect<A, RpcFailure | RpcRefused | RpcErrorAnswer>
-
-const ChainId = Schema.String.pipe(Schema.check(Schema.isPattern(/^0x[0-9a-fA-F]{1,13}$/)))
 
 export interface GuardedEndpoint {
   readonly ask: <A>(
@@ -52,7 +57,9 @@ export interface GuardedEndpoint {
 
 export const guard = (
   chain: ChainConfig,
-  rpc: JsonRpc,
+  rpc: RpcClient,
+  family: ChainFamily,
+  tip: ChainTip,
   breaker: CircuitBreaker.CircuitBreaker
 ): GuardedEndpoint => {
   const key = `${chain.name}/${rpc.name}`
@@ -71,6 +78,15 @@ export const guard = (
   const endpoint: Endpoint = {
     name: rpc.name,
     failure: rpc.failure,
+    observeHead: (height) =>
+      Effect.gen(function* () {
+        const behind = tip.observe(height, yield* Clock.currentTimeMillis)
+        if (behind > (chain.max_lag ?? family.defaultMaxLag)) {
+          return yield* rpc.failure(
+            `${rpc.name} is ${behind} blocks behind the newest block seen on ${chain.name}`
+          )
+        }
+      }),
     refusal: (message) => new RpcRefused({ chain: chain.name, endpoint: rpc.name, message }),
     call: (method, params, result, group) =>
       rpc.request(method, params, group).pipe(Effect.flatMap(decode(method, result))),
@@ -92,7 +108,7 @@ export const guard = (
    */
   const checkChainId = Effect.gen(function* () {
     if (servesOurChain) return
-    const id = Number(yield* endpoint.call("eth_chainId", [], ChainId))
+    const id = yield* family.chainIdOf(endpoint)
     if (id !== chain.chain_id) {
       return yield* rpc.failure(
         `${rpc.name} serves chain ${id}, but ${chain.name} is chain ${chain.chain_id} in surehook.yaml: correct the URL or chain_id`

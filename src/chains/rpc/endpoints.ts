@@ -7,9 +7,10 @@
 import { Array as Arr, Duration, Effect, Result } from "effect"
 import type { CircuitBreaker } from "effect/persistence"
 import type { ChainConfig } from "../../config/chain-config.ts"
+import type { ChainFamily } from "../family.ts"
 import { CircuitsOpen, RpcFailure, type RpcRefused } from "../validator.ts"
 import { guard, type Question } from "./endpoint.ts"
-import { type JsonRpcLimits, makeJsonRpc } from "./json-rpc.ts"
+import { makeChainTip } from "./tip.ts"
 
 export interface Endpoints {
   /** Puts a question to the first endpoint that can answer it. */
@@ -30,11 +31,12 @@ const probeMillis = 1000
 
 export const makeEndpoints = (
   chain: ChainConfig,
-  breaker: CircuitBreaker.CircuitBreaker,
-  limits?: JsonRpcLimits
+  family: ChainFamily,
+  breaker: CircuitBreaker.CircuitBreaker
 ): Endpoints => {
+  const tip = makeChainTip()
   const guarded = chain.rpc.map((config, position) =>
-    guard(chain, makeJsonRpc(chain.name, config, position, limits), breaker)
+    guard(chain, family.client(chain.name, config, position), family, tip, breaker)
   )
   const askUntil: Endpoints["askUntil"] = <A>(
     question: Question<A>,

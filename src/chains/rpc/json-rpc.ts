@@ -21,24 +21,8 @@ import type { RpcErrorAnswer } from "./faults.ts"
 import { makePost, type PostFailed, type PostLimits } from "./http-post.ts"
 import { pack } from "./packing.ts"
 import { type Outcome, type Replier, type Reply, readReply } from "./replies.ts"
+import type { RpcClient } from "./rpc-client.ts"
 import { redactor } from "./url-secrets.ts"
-
-export interface JsonRpc {
-  /** Host and position, such as `rpc.example.com#0`. */
-  readonly name: string
-  /** Calls that name one group and are made at one moment are answered by one node, see `pack`. */
-  readonly request: (
-    method: string,
-    params: ReadonlyArray<Schema.Json>,
-    group?: string | null
-  ) => Effect.Effect<unknown, RpcFailure | RpcErrorAnswer>
-  /** In an HTTP request of its own: a slow call must not hold up the others. */
-  readonly requestApart: (
-    method: string,
-    params: ReadonlyArray<Schema.Json>
-  ) => Effect.Effect<unknown, RpcFailure | RpcErrorAnswer>
-  readonly failure: (message: string) => RpcFailure
-}
 
 export interface JsonRpcLimits extends PostLimits {
   /** Calls in one HTTP request. Providers allow 100 to 1000. */
@@ -83,7 +67,7 @@ export const makeJsonRpc = (
   endpoint: RpcEndpointConfig,
   position: number,
   limits: JsonRpcLimits = defaultLimits
-): JsonRpc => {
+): RpcClient => {
   const url = new URL(Redacted.value(endpoint.url))
   const name = `${url.host}#${position}`
   const replier: Replier = {

@@ -3,10 +3,10 @@ import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Result } from "effect"
 import {
   defaultLimits,
-  type JsonRpc,
   type JsonRpcLimits,
   makeJsonRpc
 } from "../../../src/chains/rpc/json-rpc.ts"
+import type { RpcClient } from "../../../src/chains/rpc/rpc-client.ts"
 import { type Anvil, startAnvil } from "../../../src/demo/anvil.ts"
 import { startRpcFront } from "../../../src/demo/rpc-front.ts"
 import { ChainName } from "../../../src/domain/chain.ts"
@@ -15,7 +15,7 @@ class Node extends Context.Service<Node, Anvil>()("test/chains/rpc/Node") {
   static readonly layer = Layer.effect(Node, startAnvil()).pipe(Layer.provide(NodeServices.layer))
 }
 
-const connect = (url: string, limits: Partial<JsonRpcLimits> = {}): JsonRpc =>
+const connect = (url: string, limits: Partial<JsonRpcLimits> = {}): RpcClient =>
   makeJsonRpc(ChainName.make("localchain"), { url: Redacted.make(url) }, 0, {
     ...defaultLimits,
     ...limits
@@ -24,7 +24,7 @@ const connect = (url: string, limits: Partial<JsonRpcLimits> = {}): JsonRpc =>
 // Its timeouts are real.
 layer(Node.layer, { timeout: "60 seconds", excludeTestServices: true })("an endpoint", (it) => {
   const frontOfNode = Effect.flatMap(Node, ({ url }) => startRpcFront(url))
-  const blockAt = (rpc: JsonRpc, height: number) =>
+  const blockAt = (rpc: RpcClient, height: number) =>
     rpc.request("eth_getBlockByNumber", [`0x${height.toString(16)}`, false])
 
   it.effect("that hangs fails when its time is up", () =>
