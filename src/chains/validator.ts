@@ -30,6 +30,8 @@ export type Verdict =
       readonly _tag: "NotFinal"
       readonly confirmations_seen: number
       readonly confirmations_needed: number
+      /** One sentence for a person, if it waits for something else than depth. */
+      readonly reason?: string
       /** When looking again makes sense. */
       readonly look_again_after: Duration.Duration
       readonly evidence: Evidence
