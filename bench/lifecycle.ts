@@ -49,6 +49,7 @@ const receivedClaim = (claim: TransferClaim): ReceivedClaim => ({
   environment: source.environment,
   source: source.id,
   claim,
+  report: "seen",
   priority: 0,
   max_attempts: 5,
   payload_digest: "0".repeat(64),

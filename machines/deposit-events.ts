@@ -18,6 +18,10 @@ const Evidence = Schema.JsonObject
 export const ErrorType = Schema.Literals(["transient", "permanent", "rpc_failure", "unknown"])
 export type ErrorType = typeof ErrorType.Type
 
+/** What a provider says became of a transfer: `removed` by a reorganisation, `dropped` before it was mined. */
+export const ProviderReport = Schema.Literals(["seen", "confirmed", "removed", "dropped"])
+export type ProviderReport = typeof ProviderReport.Type
+
 const eventOf = <const T extends string, const F extends Schema.Struct.Fields>(type: T, data: F) =>
   Schema.Struct({
     type: Schema.Literal(type),
@@ -44,6 +48,14 @@ export const DepositEvent = Schema.Union([
     priority: Schema.Int,
     max_attempts: Count,
     /** SHA-256 of the webhook's raw body, hex. */
+    payload_digest: Schema.String,
+    /** Absent in what version 1 wrote, which is `seen`. */
+    report: Schema.optionalKey(ProviderReport)
+  }),
+  /** A provider said more of a transfer that it had announced. A hint like its first word. */
+  eventOf("provider.reported", {
+    report: ProviderReport,
+    source: Schema.String,
     payload_digest: Schema.String
   }),
   /** A worker took the job under a lease: processing. */
@@ -60,6 +72,8 @@ export const DepositEvent = Schema.Union([
     confirmations_seen: Count,
     confirmations_needed: Count,
     look_again_at: Time,
+    /** One sentence for a person, if it waits for something else than depth. */
+    reason: Schema.optionalKey(Schema.String),
     evidence: Evidence
   }),
   /** The worker gave the job back untried: pending, and no attempt is spent. */
@@ -88,6 +102,8 @@ export const DepositEvent = Schema.Union([
     block_hash: Schema.String,
     confirmations: Count,
     finality: Schema.Literals(["watching", "final"]),
+    /** Whose deposit it is, if its address was registered then. */
+    account_reference: Schema.optionalKey(Schema.String),
     evidence: Evidence
   }),
   /** Another job credited this very transfer before: completed without a second credit. */

@@ -12,10 +12,10 @@
  * context's fields have the names of the row's columns.
  */
 import { and, assertEvent, assign, setup } from "xstate"
-import type { DepositReceived, DepositTransition } from "./deposit-events.ts"
+import type { DepositReceived, DepositTransition, ProviderReport } from "./deposit-events.ts"
 
 /** Bumped when the meaning of an event or state changes; stored with each event. */
-export const depositMachineVersion = 1
+export const depositMachineVersion = 2
 
 export interface DepositContext {
   readonly tenant_id: string
@@ -43,6 +43,8 @@ export interface DepositContext {
   readonly moved_to_dlq_at: string | null
   readonly lease_until: string | null
   readonly leased_by: string | null
+  /** The newest that a provider said of the transfer. A hint: only the chain decides. */
+  readonly provider_report: ProviderReport
   /** The credit that stands; none after it was reversed. */
   readonly ledger_transaction_id: string | null
 }
@@ -65,6 +67,10 @@ export const depositMachine = setup({
     holdsLease: ({ context, event }) => "worker" in event && event.worker === context.leased_by,
     leaseIsOver: ({ context, event }) =>
       context.lease_until !== null && event.recorded_at >= context.lease_until,
+    isNews: ({ context, event }) => "report" in event && event.report !== context.provider_report,
+    /** The provider has confirmed what we could not find or ask for: it is worth looking again. */
+    isWorthAnotherLook: ({ context, event }) =>
+      "report" in event && event.report === "confirmed" && context.error_type !== "permanent",
     isFinal: ({ event }) => "finality" in event && event.finality === "final"
   },
   actions: {
@@ -129,6 +135,15 @@ export const depositMachine = setup({
       assertEvent(event, "reconciliation.rejected")
       return { next_retry_at: null, failure_reason: event.reason }
     }),
+    recordReport: assign(({ event }) => {
+      assertEvent(event, "provider.reported")
+      return { provider_report: event.report }
+    }),
+    /** What the provider has confirmed is looked at now, and anything else when it is due. */
+    hasten: assign(({ context, event }) => {
+      assertEvent(event, "provider.reported")
+      return { next_retry_at: event.report === "confirmed" ? null : context.next_retry_at }
+    }),
     resetAttempts: assign({
       attempt_count: 0,
       next_retry_at: null,
@@ -162,11 +177,17 @@ export const depositMachine = setup({
     moved_to_dlq_at: null,
     lease_until: null,
     leased_by: null,
+    provider_report: input.report ?? "seen",
     ledger_transaction_id: null
   }),
+  on: {
+    // A worker may have the job now: what a provider says on the side takes nothing from it.
+    "provider.reported": { guard: "isNews", actions: "recordReport" }
+  },
   states: {
     pending: {
       on: {
+        "provider.reported": { guard: "isNews", actions: ["recordReport", "hasten"] },
         "processing.started": {
           target: "processing",
           guard: "isNextAttempt",
@@ -226,6 +247,7 @@ export const depositMachine = setup({
       states: {
         scheduled: {
           on: {
+            "provider.reported": { guard: "isNews", actions: ["recordReport", "hasten"] },
             "processing.started": {
               target: "#deposit.processing",
               guard: "isNextAttempt",
@@ -240,7 +262,17 @@ export const depositMachine = setup({
       }
     },
     dlq: {
-      on: { "dlq.replayed": { target: "pending", actions: "resetAttempts" } }
+      on: {
+        "dlq.replayed": { target: "pending", actions: "resetAttempts" },
+        "provider.reported": [
+          {
+            target: "pending",
+            guard: and(["isNews", "isWorthAnotherLook"]),
+            actions: ["recordReport", "resetAttempts"]
+          },
+          { guard: "isNews", actions: "recordReport" }
+        ]
+      }
     },
     completed: {
       initial: "watching",

@@ -13,7 +13,7 @@ import { parseAst } from "vitest/node"
 const tools = ["domain", "config", "telemetry"]
 const deposit = ["machines", "postgres", "event-log", "deposits"]
 const stations = ["ingest", "chains", "workers", "reconciler", "audit"]
-const house = [...tools, ...deposit, "ledger", ...stations]
+const house = [...tools, ...deposit, "ledger", "addresses", ...stations]
 
 /** Every part, and the parts that it may import besides itself. */
 const mayImport: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
@@ -25,10 +25,11 @@ const mayImport: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   ["event-log", ["domain", "postgres"]],
   ["deposits", ["domain", "machines", "postgres", "event-log"]],
   ["ledger", ["domain", ...deposit]],
+  ["addresses", ["domain", "postgres", "event-log"]],
   // The stations import downwards, never each other; but who drives deposits asks the chains.
-  ["ingest", [...tools, ...deposit]],
+  ["ingest", [...tools, ...deposit, "addresses"]],
   ["chains", tools],
-  ["workers", [...tools, ...deposit, "ledger", "chains"]],
+  ["workers", [...tools, ...deposit, "ledger", "addresses", "chains"]],
   ["reconciler", [...tools, ...deposit, "ledger", "chains"]],
   ["audit", [...tools, ...deposit, "ledger"]],
   // On top.

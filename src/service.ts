@@ -5,9 +5,10 @@
  * waiting commits are served, and the database goes last.
  */
 import { createServer } from "node:http"
-import { NodeHttpServer } from "@effect/platform-node"
+import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
 import { Duration, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
+import { Addresses } from "./addresses/addresses.ts"
 import { apiRoutes } from "./api/handlers.ts"
 import { validatorLayer } from "./chains/chains.ts"
 import type { Validator } from "./chains/validator.ts"
@@ -52,7 +53,10 @@ const httpServer = Layer.unwrap(
   )
 )
 
-const http = HttpRouter.serve(Layer.mergeAll(webhookRoute, apiRoutes), {
+/** Providers that sign with a key of theirs are asked for it. */
+const webhooks = Layer.provide(webhookRoute, NodeHttpClient.layerNodeHttp)
+
+const http = HttpRouter.serve(Layer.mergeAll(webhooks, apiRoutes), {
   disableLogger: true,
   disableListenLog: true
 })
@@ -68,7 +72,7 @@ export const serviceWith = <E, R>(parts: {
     Layer.provideMerge(httpServer),
     Layer.provide(parts.validator),
     Layer.provideMerge(Layer.mergeAll(JobQueries.layer, Ledger.layer, parts.intake)),
-    Layer.provideMerge(Layer.mergeAll(Deposits.layer, JobSignal.layer)),
+    Layer.provideMerge(Layer.mergeAll(Addresses.layer, Deposits.layer, JobSignal.layer)),
     Layer.provideMerge(database),
     Layer.provide(pooledRandomLayer)
   )

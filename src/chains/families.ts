@@ -3,10 +3,11 @@ import type { ChainKind } from "../domain/chain.ts"
 import { evm } from "./evm/evm-family.ts"
 import type { ChainFamily } from "./family.ts"
 import { notYet } from "./not-yet.ts"
+import { solana } from "./solana/solana-family.ts"
 
 export const families: Record<ChainKind, ChainFamily> = {
   evm,
-  solana: notYet,
+  solana,
   aptos: notYet,
   starknet: notYet
 }

@@ -30,5 +30,8 @@ export interface ChainFamily {
   /** How far an endpoint may be behind the newest block seen, unless the chain's `max_lag` says. */
   readonly defaultMaxLag: number
   /** With a cache of its own, so that what one asks of these endpoints no other answers. */
-  readonly makeValidator: (chain: ChainConfig, endpoints: Endpoints) => Effect.Effect<ChainValidator>
+  readonly makeValidator: (
+    chain: ChainConfig,
+    endpoints: Endpoints
+  ) => Effect.Effect<ChainValidator>
 }

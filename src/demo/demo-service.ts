@@ -7,6 +7,7 @@ import { Context, Effect, FileSystem, Layer, Logger, Path, References } from "ef
 import { HttpServer } from "effect/http"
 import { Settings } from "../config/settings.ts"
 import { SurehookConfig } from "../config/surehook-config.ts"
+import { configLayer } from "../ingest/config-layer.ts"
 import { choosePort } from "../postgres/embedded-server.ts"
 import { serviceLayer } from "../service.ts"
 import { formatJsonLine, knownSecrets, makeRedactor } from "../telemetry/logging.ts"
@@ -67,7 +68,7 @@ export const startService = Effect.fnUntraced(function* (options: {
     FUNDING_CIRCUIT_BREAKER_TIMEOUT: `${circuitOpenSeconds}s`
   })
   const environment = logInto(logFile).pipe(
-    Layer.provideMerge(SurehookConfig.layer),
+    Layer.provideMerge(configLayer),
     Layer.provideMerge(settings)
   )
   const context = yield* Layer.build(Layer.provide(serviceLayer, environment))

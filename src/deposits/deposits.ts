@@ -8,7 +8,11 @@ import { PgClient } from "@effect/sql-pg"
 import { Clock, Context, Duration, Effect, Layer, Option, type Schema } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { SqlError } from "effect/sql"
-import type { DepositReceived, DepositTransition } from "../../machines/deposit-events.ts"
+import type {
+  DepositReceived,
+  DepositTransition,
+  ProviderReport
+} from "../../machines/deposit-events.ts"
 import type { ChainName } from "../domain/chain.ts"
 import { type Environment, JobId, type SourceId, type TenantId } from "../domain/ids.ts"
 import { type TransferClaim, transferKey } from "../domain/transfer.ts"
@@ -26,6 +30,10 @@ export interface ReceivedClaim {
   readonly environment: Environment
   readonly source: SourceId
   readonly claim: TransferClaim
+  /** What the provider says became of the transfer. */
+  readonly report: ProviderReport
+  /** The message was handled before: its report is no news. */
+  readonly isRepeated?: boolean
   readonly priority: number
   readonly max_attempts: number
   /** SHA-256 of the raw body, hex. */
@@ -34,17 +42,23 @@ export interface ReceivedClaim {
   readonly trace_parent: string | null
 }
 
-export interface ReceiveOutcome {
-  readonly job_id: JobId
-  /** True if this call made the job, false if an equal claim had made it before. */
-  readonly created: boolean
-  readonly status: Status
-}
+/** Undefined if the claim only says that a transfer is gone, and no job knows of it. */
+export type ReceiveOutcome =
+  | {
+      readonly job_id: JobId
+      /** True if this call made the job, false if an equal claim had made it before. */
+      readonly created: boolean
+      readonly status: Status
+    }
+  | undefined
 
 export class Deposits extends Context.Service<
   Deposits,
   {
-    /** Makes a job of each new claim. The answer is durable; outcomes are in the claims' order. */
+    /**
+     * Makes a job of each new claim; what else a provider says of a known one is appended to it.
+     * The answer is durable; outcomes are in the claims' order.
+     */
     readonly receive: (
       claims: ReadonlyArray<ReceivedClaim>
     ) => Effect.Effect<ReadonlyArray<ReceiveOutcome>, SqlError.SqlError>
@@ -67,6 +81,14 @@ export class Deposits extends Context.Service<
     readonly lock: (
       jobs: ReadonlyArray<Job>
     ) => Effect.Effect<ReadonlySet<JobId>, SqlError.SqlError>
+    /**
+     * Those of these jobs that the worker still has in the same attempt, as they are now: others may
+     * have appended to them on the side.
+     */
+    readonly heldBy: (
+      worker: string,
+      jobs: ReadonlyArray<Job>
+    ) => Effect.Effect<ReadonlyMap<JobId, Job>, SqlError.SqlError>
     /** Takes back the leases of lost workers: `lease.expired` is appended. Returns those jobs. */
     readonly expireLeases: (options: {
       readonly actor: string
@@ -106,10 +128,10 @@ export class Deposits extends Context.Service<
           INSERT INTO funding_event_jobs (
             id, tenant_id, environment, source, tx_hash, chain, token, amount, to_address,
             transfer_index, transfer_key, status, sequence, head_hash, priority, attempt_count,
-            max_attempts, first_seen_at, webhook_payload, trace_parent)
+            max_attempts, first_seen_at, webhook_payload, trace_parent, provider_report)
           SELECT id, tenant_id, environment, source, tx_hash, chain, token, amount, to_address,
                  transfer_index, transfer_key, 'pending', 1, head_hash, priority, 0,
-                 max_attempts, first_seen_at, webhook_payload, trace_parent
+                 max_attempts, first_seen_at, webhook_payload, trace_parent, provider_report
           FROM unnest(
             ${uuids(received.map(({ made }) => made.job.id))},
             ${texts(received.map(({ from }) => from.tenant_id))},
@@ -127,10 +149,11 @@ export class Deposits extends Context.Service<
             ${integers(received.map(({ from }) => from.max_attempts))},
             ${times(received.map(({ made }) => made.record.recorded_at))},
             ${jsonTexts(received.map(({ from }) => storable(from.payload)))}::jsonb[],
-            ${texts(received.map(({ from }) => from.trace_parent))}
+            ${texts(received.map(({ from }) => from.trace_parent))},
+            ${texts(received.map(({ from }) => from.report))}
           ) AS claim (id, tenant_id, environment, source, tx_hash, chain, token, amount,
                       to_address, transfer_index, transfer_key, head_hash, priority,
-                      max_attempts, first_seen_at, webhook_payload, trace_parent)
+                      max_attempts, first_seen_at, webhook_payload, trace_parent, provider_report)
           -- Two batches that hold the same claims must meet them in one order, or they deadlock.
           ORDER BY tx_hash, transfer_key, chain, tenant_id, environment
           ON CONFLICT (tx_hash, transfer_key, chain, tenant_id, environment) DO NOTHING
@@ -162,13 +185,40 @@ export class Deposits extends Context.Service<
         ) AS claim (tx_hash, transfer_key, chain, tenant_id, environment)
         USING (tx_hash, transfer_key, chain, tenant_id, environment)`
 
+      /** What providers say of jobs that are there, where it is news to them. */
+      const appendReports = (reports: ReadonlyMap<JobId, ReceivedClaim>, recorded_at: string) =>
+        Effect.gen(function* () {
+          const rows = yield* sql<JobRow>`
+            SELECT ${jobColumns(sql)} FROM funding_event_jobs
+            WHERE id = ANY(${uuids([...reports.keys()])})
+            ORDER BY id
+            FOR NO KEY UPDATE`
+          const advances = rows.flatMap((row): ReadonlyArray<Advance> => {
+            const from = reports.get(row.id)
+            if (from === undefined) return []
+            const { report, source, payload_digest } = from
+            const event = {
+              type: "provider.reported",
+              recorded_at,
+              report,
+              source,
+              payload_digest
+            } as const
+            // The machine refuses what is no news.
+            const made = advance(jobFromRow(row), event, `source:${source}`)
+            return made instanceof TransitionRefused ? [] : [made]
+          })
+          yield* append(advances)
+          return advances.map(({ job }) => job)
+        }).pipe(transaction)
+
       const receiveClaims = Effect.fnUntraced(function* (claims: ReadonlyArray<ReceivedClaim>) {
         if (claims.length === 0) return []
         const now = new Date(yield* Clock.currentTimeMillis).toISOString()
         const byKey = new Map<string, { readonly from: ReceivedClaim; readonly made: Advance }>()
         for (const from of claims) {
           const key = claimKey(from)
-          if (byKey.has(key)) continue
+          if (byKey.has(key) || isGone(from)) continue
           const id = JobId.make(yield* random.uuidV7())
           const event: DepositReceived = {
             type: "deposit.received",
@@ -179,32 +229,56 @@ export class Deposits extends Context.Service<
             ...from.claim,
             priority: from.priority,
             max_attempts: from.max_attempts,
-            payload_digest: from.payload_digest
+            payload_digest: from.payload_digest,
+            report: from.report
           }
           const made = receive(id, event, `source:${from.source}`, from.trace_parent)
           byKey.set(key, { from, made })
         }
         const candidates = [...byKey.values()]
-        const created = new Set((yield* insertJobs(candidates)).map((row) => row.job_id))
-        const known = candidates.filter(({ made }) => !created.has(made.job.id))
-        const existing = known.length === 0 ? [] : yield* findJobs(known.map(({ from }) => from))
-        const outcomes = new Map<string, ReceiveOutcome>()
+        const created =
+          candidates.length === 0
+            ? new Set<JobId>()
+            : new Set((yield* insertJobs(candidates)).map((row) => row.job_id))
+        const outcomes = new Map<string, Exclude<ReceiveOutcome, undefined>>()
         for (const { from, made } of candidates) {
           if (!created.has(made.job.id)) continue
           outcomes.set(claimKey(from), { job_id: made.job.id, created: true, status: "pending" })
         }
-        for (const row of existing) {
+        const known = claims.filter((from) => !outcomes.has(claimKey(from)))
+        for (const row of known.length === 0 ? [] : yield* findJobs(known)) {
           const key = [row.tenant_id, row.environment, row.chain, row.tx_hash, row.transfer_key]
           outcomes.set(key.join("|"), { job_id: row.job_id, created: false, status: row.status })
         }
+
+        const reports = new Map<JobId, ReceivedClaim>()
+        for (const from of claims) {
+          const outcome = outcomes.get(claimKey(from))
+          const isFirstWord = outcome?.created === true && byKey.get(claimKey(from))?.from === from
+          if (outcome === undefined || isFirstWord || from.isRepeated === true) continue
+          if (from.report === "seen") continue
+          reports.set(outcome.job_id, from)
+        }
+        if (reports.size > 0) {
+          const moved = yield* appendReports(reports, now)
+          const statuses = new Map(moved.map(({ id, state }) => [id, state.status]))
+          for (const [key, outcome] of outcomes) {
+            const status = statuses.get(outcome.job_id)
+            if (status !== undefined) outcomes.set(key, { ...outcome, status })
+          }
+        }
+
         const answered = new Set<string>()
         return yield* Effect.forEach(claims, (from) => {
           const key = claimKey(from)
           const outcome = outcomes.get(key)
-          if (outcome === undefined) return Effect.die(`no job for the claim ${key}`)
-          const first = !answered.has(key)
+          if (outcome === undefined && !isGone(from))
+            return Effect.die(`no job for the claim ${key}`)
+          const isFirst = !answered.has(key)
           answered.add(key)
-          return Effect.succeed(first ? outcome : { ...outcome, created: false })
+          return Effect.succeed(
+            outcome === undefined || isFirst ? outcome : { ...outcome, created: false }
+          )
         })
       }, retryLockConflicts(sql))
 
@@ -327,7 +401,21 @@ export class Deposits extends Context.Service<
         return new Set(rows.map((row) => row.id))
       })
 
+      const heldBy: Deposits["Service"]["heldBy"] = (worker, jobs) => {
+        const attempts = new Map(jobs.map(({ id, state }) => [id, state.context.attempt_count]))
+        return sql<JobRow>`
+          SELECT ${jobColumns(sql)} FROM funding_event_jobs
+          WHERE id = ANY(${uuids([...attempts.keys()])})
+            AND status = 'processing' AND leased_by = ${worker}`.pipe(
+          Effect.map((rows) => {
+            const held = rows.filter((row) => row.attempt_count === attempts.get(row.id))
+            return new Map(held.map((row) => [row.id, jobFromRow(row)]))
+          })
+        )
+      }
+
       return Deposits.of({
+        heldBy,
         receive: receiveClaims,
         claim,
         append,
@@ -338,3 +426,6 @@ export class Deposits extends Context.Service<
     })
   )
 }
+
+/** A claim that makes no job, because it says that there is no transfer any more. */
+const isGone = ({ report }: ReceivedClaim): boolean => report === "removed" || report === "dropped"

@@ -37,7 +37,7 @@ export const jobColumns = (sql: PgClient.PgClient) =>
     to_address, transfer_index, status, sub_state, sequence, encode(head_hash, 'hex') AS head_hash,
     priority, attempt_count, max_attempts, last_error, error_type, failure_reason, first_seen_at,
     last_attempt_at, next_retry_at, completed_at, moved_to_dlq_at, lease_until, leased_by,
-    ledger_transaction_id, trace_parent`)
+    provider_report, ledger_transaction_id, trace_parent`)
 
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null
 
@@ -72,6 +72,7 @@ export const jobFromRow = (row: JobRow): Job => ({
       moved_to_dlq_at: iso(row.moved_to_dlq_at),
       lease_until: iso(row.lease_until),
       leased_by: row.leased_by,
+      provider_report: row.provider_report,
       ledger_transaction_id: row.ledger_transaction_id
     }
   }
@@ -108,10 +109,12 @@ export const updateRows = (sql: PgClient.PgClient, advances: ReadonlyArray<Advan
         ${times(contexts.map((c) => c.moved_to_dlq_at))},
         ${times(contexts.map((c) => c.lease_until))},
         ${texts(contexts.map((c) => c.leased_by))},
+        ${texts(contexts.map((c) => c.provider_report))},
         ${uuids(contexts.map((c) => c.ledger_transaction_id))}
       ) AS next (id, status, sub_state, sequence, head_hash, previous_hash, attempt_count, last_error,
                  error_type, failure_reason, last_attempt_at, next_retry_at, completed_at,
-                 moved_to_dlq_at, lease_until, leased_by, ledger_transaction_id)
+                 moved_to_dlq_at, lease_until, leased_by, provider_report,
+                 ledger_transaction_id)
     ), locked AS (
       SELECT job.id FROM funding_event_jobs AS job
       JOIN next ON next.id = job.id AND next.previous_hash = job.head_hash
@@ -125,7 +128,8 @@ export const updateRows = (sql: PgClient.PgClient, advances: ReadonlyArray<Advan
       failure_reason = next.failure_reason, last_attempt_at = next.last_attempt_at,
       next_retry_at = next.next_retry_at, completed_at = next.completed_at,
       moved_to_dlq_at = next.moved_to_dlq_at, lease_until = next.lease_until,
-      leased_by = next.leased_by, ledger_transaction_id = next.ledger_transaction_id
+      leased_by = next.leased_by, provider_report = next.provider_report,
+      ledger_transaction_id = next.ledger_transaction_id
     FROM next JOIN locked USING (id)
     WHERE job.id = next.id AND job.head_hash = next.previous_hash
     RETURNING job.id`

@@ -43,9 +43,7 @@ const lowerHex = (bytes: number) => {
 
 /** 0x and up to 64 hex digits, as the digits alone: lower case, without leading zeros. */
 const significantDigits = (text: string): string | undefined =>
-  /^0[xX][0-9a-fA-F]{1,64}$/.test(text)
-    ? text.slice(2).toLowerCase().replace(/^0+/, "")
-    : undefined
+  /^0[xX][0-9a-fA-F]{1,64}$/.test(text) ? text.slice(2).toLowerCase().replace(/^0+/, "") : undefined
 
 /** Base58 writes a number, and here of a fixed size, so each value has one text. */
 const base58Of = (bytes: number) => {

@@ -58,3 +58,7 @@ export const problemResponse = (problem: WebhookProblem): HttpServerResponse.Htt
 
 export const refuse = (problem: ConstructorParameters<typeof WebhookProblem>[0]) =>
   Effect.fail(new WebhookProblem(problem))
+
+/** Fails with the problem, if there is one. */
+export const failIf = (problem: WebhookProblem | undefined): Effect.Effect<void, WebhookProblem> =>
+  problem === undefined ? Effect.void : Effect.fail(problem)

@@ -6,6 +6,7 @@
  */
 import type { Effect, Result, Schema, Scope } from "effect"
 import type { HttpClient } from "effect/http"
+import type { ProviderReport } from "../../machines/deposit-events.ts"
 import type { ChainConfig } from "../config/chain-config.ts"
 import type { SourceRules } from "../config/source-rules.ts"
 import type { Source } from "../config/surehook-config.ts"
@@ -66,8 +67,6 @@ export interface AnnouncedTransfer {
   /** Where it stands in the body: `event.activity[2]`, and empty for the whole. */
   readonly path: string
 }
-
-export type ProviderReport = "seen" | "confirmed" | "removed" | "dropped"
 
 /** Why something in a body is no deposit. */
 export type IgnoredReason =

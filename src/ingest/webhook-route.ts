@@ -1,29 +1,24 @@
 /**
  * `POST /v1/webhooks/{source}`: verify the raw bytes, decode, make durable, and only then say 200.
  *
- *     200 accepted | duplicate      400 malformed        401 signature or timestamp
- *     404 unknown source            413 over 1 MiB       415 not JSON
- *     422 invalid fields            503 the database is away: send it again
+ *     200 accepted | duplicate | ignored      400 malformed        401 signature or timestamp
+ *     404 unknown source                      413 too large        415 not JSON
+ *     422 invalid fields                      503 the database is away: send it again
+ *
+ * `GET` and `HEAD` are answered too, as providers and people try an endpoint before they send to it.
  */
 import { hash } from "node:crypto"
-import { ByteSize, Clock, Duration, Effect, Predicate, Result } from "effect"
-import {
-  HttpIncomingMessage,
-  HttpRouter,
-  type HttpServerRequest,
-  HttpServerResponse
-} from "effect/http"
+import { Clock, Duration, Effect, Metric, Result } from "effect"
+import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Settings } from "../config/settings.ts"
 import { type Source, SurehookConfig } from "../config/surehook-config.ts"
-import type { ReceivedClaim, ReceiveOutcome } from "../deposits/deposits.ts"
-import type { TransferClaim } from "../domain/transfer.ts"
-import { Intake } from "./intake.ts"
+import { Intake, type ReceivedTransfer, type TransferOutcome } from "./intake.ts"
 import { parseJsonBody } from "./json-body.ts"
 import { problemResponse, refuse, WebhookProblem } from "./problem.ts"
-import type { Provider, Verify } from "./provider.ts"
+import type { AnnouncedTransfer, Announcement, Ignored, Provider, Receiver } from "./provider.ts"
+import { rawBody } from "./raw-body.ts"
 import { providers } from "./registry.ts"
 
-export const maxBodyBytes = 1_048_576
 const retryAfterSeconds = 5
 /**
  * A database that hangs says nothing. The commit may still come: the webhook is then sent again, and
@@ -31,12 +26,21 @@ const retryAfterSeconds = 5
  */
 const commitTimeout = Duration.seconds(10)
 const defaultPriority = 0
+/** One call tells of a block's transfers at most. More would hold up everybody else's commit. */
+const maxTransfers = 1_000
+/** What an answer names of what it ignored; `ignored_count` has them all. */
+const maxNamedIgnored = 100
 
 interface Endpoint {
   readonly source: Source
   readonly provider: Provider
-  readonly verify: Verify
+  readonly receiver: Receiver
 }
+
+const ignoredTransfers = Metric.counter("webhook.ignored.total", {
+  description: "parts of webhooks that are no deposits",
+  incremental: true
+})
 
 export const webhookRoute = HttpRouter.use((router) =>
   Effect.gen(function* () {
@@ -44,71 +48,110 @@ export const webhookRoute = HttpRouter.use((router) =>
     const { worker } = yield* Settings
     const intake = yield* Intake
 
-    const endpoints = new Map<string, Endpoint>(
-      [...sources.values()].map((source) => {
-        const provider = providers[source.provider]
-        return [source.id, { source, provider, verify: provider.verifier(source.secrets) }]
-      })
-    )
+    const endpoints = new Map<string, Endpoint>()
+    for (const source of sources.values()) {
+      const provider = providers.get(source.provider)
+      if (provider === undefined) {
+        return yield* Effect.die(new Error(`source ${source.id} has no provider`))
+      }
+      const receiver = yield* provider.receiver(source, chains)
+      endpoints.set(source.id, { source, provider, receiver })
+    }
 
-    const receive = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+    const endpointOf = Effect.gen(function* () {
       const { source: id } = yield* HttpRouter.params
       const endpoint = endpoints.get(id ?? "")
-      if (endpoint === undefined) {
-        return yield* refuse({
-          code: "source_unknown",
-          detail: `there is no source of this name in surehook.yaml: the URL is /v1/webhooks/{source}`
-        })
-      }
-      yield* refuseMediaType(request)
-      const body = yield* readBody(request)
+      if (endpoint !== undefined) return endpoint
+      return yield* refuse({
+        code: "source_unknown",
+        detail: `there is no source of this name in surehook.yaml: the URL is /v1/webhooks/{source}`
+      })
+    })
+
+    const receive = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { source, provider, receiver } = yield* endpointOf
+      const body = yield* rawBody(request, provider.takesGzip === true)
       const receivedAt = yield* Clock.currentTimeMillis
-      const refusal = endpoint.verify({ headers: request.headers, body, receivedAt })
-      if (refusal !== undefined) return yield* refusal
+      const webhook = { headers: request.headers, body, receivedAt }
+      yield* receiver.verify(webhook)
 
       const json = parseJsonBody(body)
       if (Result.isFailure(json)) return yield* refuse({ code: "malformed", detail: json.failure })
-      const claims = endpoint.provider.decode(json.success, chains)
-      if (Result.isFailure(claims)) {
+      const decoded = receiver.decode(json.success, webhook)
+      if (Result.isFailure(decoded)) {
         return yield* refuse({
           code: "fields_invalid",
           detail: "these fields of the body are missing or wrong",
-          errors: claims.failure
+          errors: decoded.failure
         })
       }
-      const { source } = endpoint
+      const announcement = decoded.success
+      if (announcement.transfers.length > maxTransfers) {
+        return yield* refuse({
+          code: "fields_invalid",
+          detail: `the body tells of ${announcement.transfers.length} transfers, and ${maxTransfers} are allowed: send them in several calls`
+        })
+      }
       const payload_digest = hash("sha256", body)
       const trace_parent = traceParent(request.headers.traceparent)
+      const { message_id } = announcement
       const outcomes = yield* intake
-        .receive(
-          claims.success.map(
-            (claim): ReceivedClaim => ({
-              tenant_id: source.tenant_id,
-              environment: source.environment,
-              source: source.id,
-              claim,
-              priority: defaultPriority,
-              max_attempts: worker.maxAttempts,
-              payload_digest,
-              payload: json.success,
-              trace_parent
+        .receive({
+          message:
+            message_id === null ? undefined : { source: source.id, message_id, payload_digest },
+          transfers: announcement.transfers.map(
+            ({ claim, from_address, payload, report }): ReceivedTransfer => ({
+              from_address,
+              received: {
+                tenant_id: source.tenant_id,
+                environment: source.environment,
+                source: source.id,
+                claim,
+                report,
+                priority: defaultPriority,
+                max_attempts: worker.maxAttempts,
+                payload_digest,
+                payload,
+                trace_parent
+              }
             })
           )
-        )
+        })
         .pipe(
           Effect.timeoutOrElse({ duration: commitTimeout, orElse: () => Effect.fail(unavailable) })
         )
-      return answer(claims.success, outcomes)
+      const ignored = allIgnored(announcement, outcomes)
+      for (const { reason } of ignored) {
+        const counter = Metric.withAttributes(ignoredTransfers, { source: source.id, reason })
+        yield* Metric.update(counter, 1)
+      }
+      return answer(announcement, outcomes, ignored)
     })
 
-    yield* router.add("POST", "/v1/webhooks/:source", (request) =>
-      receive(request).pipe(
+    const answered = <R>(
+      effect: Effect.Effect<
+        HttpServerResponse.HttpServerResponse,
+        Effect.Error<ReturnType<typeof receive>>,
+        R
+      >
+    ) =>
+      effect.pipe(
         Effect.catchTag("WebhookProblem", (problem) => Effect.succeed(problemResponse(problem))),
         Effect.catchTag(["SqlError", "GroupCommitFull"], () =>
           Effect.succeed(problemResponse(unavailable))
         ),
         Effect.catchDefect((defect) =>
           Effect.as(Effect.logError("a webhook failed unexpectedly", defect), problemResponse(bug))
+        )
+      )
+
+    yield* router.add("POST", "/v1/webhooks/:source", (request) => answered(receive(request)))
+    yield* router.add(
+      "GET",
+      "/v1/webhooks/:source",
+      answered(
+        Effect.map(endpointOf, ({ source }) =>
+          HttpServerResponse.jsonUnsafe({ source: source.id, detail: "POST webhooks here" })
         )
       )
     )
@@ -126,67 +169,60 @@ const bug = new WebhookProblem({
   detail: "the webhook could not be handled, and is not accepted: send it again later"
 })
 
+const wordsOfOutcome = {
+  outgoing: "it left a registered address for one that is not registered",
+  removed_unknown: "it is said to be gone, and no deposit of it is known"
+}
+
+/** What the provider's decoder left out, and what turned out to be no deposit of this tenant. */
+const allIgnored = (
+  { ignored, transfers }: Announcement,
+  outcomes: ReadonlyArray<TransferOutcome>
+): ReadonlyArray<Ignored> => [
+  ...ignored,
+  ...outcomes.flatMap((outcome, index): ReadonlyArray<Ignored> => {
+    if (outcome._tag === "Job") return []
+    const { reason } = outcome
+    return [{ path: transfers[index]?.path ?? "", reason, detail: wordsOfOutcome[reason] }]
+  })
+]
+
 const answer = (
-  claims: ReadonlyArray<TransferClaim>,
-  outcomes: ReadonlyArray<ReceiveOutcome>
+  { is_test, transfers }: Announcement,
+  outcomes: ReadonlyArray<TransferOutcome>,
+  ignored: ReadonlyArray<Ignored>
 ): HttpServerResponse.HttpServerResponse => {
-  const jobs = outcomes.map(({ job_id, status }, index) => ({
-    job_id,
-    status,
-    chain: claims[index]?.chain,
-    tx_hash: claims[index]?.tx_hash,
-    transfer_index: claims[index]?.transfer_index
-  }))
+  const jobs = outcomes.flatMap((outcome, index) =>
+    outcome._tag === "Job" ? [jobOf(outcome, transfers[index])] : []
+  )
+  const wasCreated = outcomes.some((outcome) => outcome._tag === "Job" && outcome.created)
+  const [first] = jobs
   return HttpServerResponse.jsonUnsafe({
-    status: outcomes.some(({ created }) => created) ? "accepted" : "duplicate",
-    job_id: jobs[0]?.job_id,
-    jobs
+    status: wasCreated
+      ? "accepted"
+      : first !== undefined
+        ? "duplicate"
+        : is_test === true
+          ? "test"
+          : "ignored",
+    ...(first === undefined ? {} : { job_id: first.job_id }),
+    jobs,
+    ...(ignored.length === 0
+      ? {}
+      : { ignored_count: ignored.length, ignored: ignored.slice(0, maxNamedIgnored) })
   })
 }
 
-/** A body without a type is taken for JSON, which is all that could be meant. */
-const refuseMediaType = ({ headers }: HttpServerRequest.HttpServerRequest) => {
-  const type = headers["content-type"]
-  const coding = headers["content-encoding"]
-  if (type !== undefined && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type.trim())) {
-    return refuse({
-      code: "media_type_unsupported",
-      detail: "send the body as JSON, with `content-type: application/json`"
-    })
-  }
-  if (coding !== undefined && coding.toLowerCase() !== "identity") {
-    return refuse({
-      code: "media_type_unsupported",
-      detail: "send the body as it is, without `content-encoding`"
-    })
-  }
-  return Effect.void
-}
-
-const tooLarge = refuse({
-  code: "body_too_large",
-  detail: `the body is larger than ${maxBodyBytes} bytes`
+const jobOf = (
+  { job_id, status }: Extract<TransferOutcome, { _tag: "Job" }>,
+  transfer: AnnouncedTransfer | undefined
+) => ({
+  job_id,
+  status,
+  chain: transfer?.claim.chain,
+  tx_hash: transfer?.claim.tx_hash,
+  transfer_index: transfer?.claim.transfer_index
 })
-
-const cutOff = refuse({
-  code: "malformed",
-  detail: "the body ended before its end: send the webhook again"
-})
-
-/** What reading a body without a declared length fails with beyond the limit. */
-const isTooLarge = (cause: unknown): boolean => Predicate.hasProperty(cause, "maxBytes")
-
-const readBody = (
-  request: HttpServerRequest.HttpServerRequest
-): Effect.Effect<Uint8Array, WebhookProblem> => {
-  const declared = Number(request.headers["content-length"] ?? 0)
-  if (declared > maxBodyBytes) return tooLarge
-  return request.arrayBuffer.pipe(
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBodyBytes)),
-    Effect.map((buffer) => new Uint8Array(buffer)),
-    Effect.catch((error) => (isTooLarge(error.reason.cause) ? tooLarge : cutOff))
-  )
-}
 
 /** https://www.w3.org/TR/trace-context/#traceparent-header, version 00. */
 const traceParent = (header: string | undefined): string | null =>

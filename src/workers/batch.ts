@@ -85,6 +85,7 @@ export const workOn = Effect.fnUntraced(function* (
         )
       : Effect.succeed(finding)
 
+  /** Returns how many are still ours and did not get the event. */
   const appendToHeld = (event: (job: Job, recordedAt: string) => DepositTransition) =>
     Effect.gen(function* () {
       const recordedAt = new Date(yield* Clock.currentTimeMillis).toISOString()
@@ -93,14 +94,31 @@ export const workOn = Effect.fnUntraced(function* (
         return made instanceof TransitionRefused ? [] : [made]
       })
       const appended = yield* deposits.append(advances)
+      const overtaken: Array<Job> = []
       for (const { job } of advances) {
         if (appended.has(job.id)) held.set(job.id, job)
-        else {
+        else overtaken.push(held.get(job.id) ?? job)
+      }
+      const stillOurs = yield* recover(overtaken)
+      for (const job of overtaken) {
+        if (!stillOurs.has(job.id)) {
           held.delete(job.id)
           yield* logLost(job)
         }
       }
+      return stillOurs.size
     })
+
+  /**
+   * Somebody has appended to these jobs. What was said on the side takes nothing from us, and neither
+   * does an event of our own of which we did not hear that it was durable.
+   */
+  const recover = Effect.fnUntraced(function* (overtaken: ReadonlyArray<Job>) {
+    if (overtaken.length === 0) return new Map<JobId, Job>()
+    const ours = yield* deposits.heldBy(worker, overtaken)
+    for (const [id, job] of ours) held.set(id, job)
+    return ours
+  })
 
   const heartbeat = Effect.gen(function* () {
     const leaseUntil = (yield* Clock.currentTimeMillis) + Duration.toMillis(lease)
@@ -124,6 +142,23 @@ export const workOn = Effect.fnUntraced(function* (
     for (const id of ids) held.delete(id)
   }
 
+  const settleFound = (found: ReadonlyArray<Found>): ReturnType<typeof settlement.settle> =>
+    Effect.gen(function* () {
+      const first = yield* settlement.settle(worker, found)
+      const ours = yield* recover(first.lost)
+      if (ours.size === 0) return first
+      const again = yield* settleFound(
+        found.flatMap(({ job: { id }, finding }) => {
+          const job = ours.get(id)
+          return job === undefined ? [] : [{ job, finding }]
+        })
+      )
+      return {
+        settled: [...first.settled, ...again.settled],
+        lost: [...first.lost.filter(({ id }) => !ours.has(id)), ...again.lost]
+      }
+    })
+
   /** Those of `known` that are still ours. Whole or not at all, also when we are interrupted. */
   const attempt = (known: ReadonlyArray<Known>) =>
     Effect.suspend(() => {
@@ -131,7 +166,7 @@ export const workOn = Effect.fnUntraced(function* (
         const job = held.get(id)
         return job === undefined ? [] : [{ job, finding }]
       })
-      return settlement.settle(worker, found)
+      return settleFound(found)
     }).pipe(
       Effect.tap(Effect.sync(() => giveUp(known.map(({ id }) => id)))),
       Effect.uninterruptible,
@@ -180,6 +215,7 @@ export const workOn = Effect.fnUntraced(function* (
       look_again_at: null
     }))
   ).pipe(
+    Effect.repeat({ while: (overtaken) => overtaken > 0 }),
     // A finalizer is uninterruptible, and a timeout works by interruption.
     Effect.interruptible,
     Effect.timeout(releaseTimeout),

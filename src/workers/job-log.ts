@@ -26,9 +26,11 @@ const lineOf = ({ job, event }: Settled): Effect.Effect<void> => {
         `not credited: deposit ${event.credited_by_job_id} credited this transfer before`
       )
     case "confirmation.awaited":
-      return Effect.logDebug(
-        `waits for confirmations: ${event.confirmations_seen} of ${event.confirmations_needed}`
-      )
+      return event.reason === undefined
+        ? Effect.logDebug(
+            `waits for confirmations: ${event.confirmations_seen} of ${event.confirmations_needed}`
+          )
+        : Effect.logWarning(`waits: ${event.reason}`)
     case "attempt.failed": {
       const line =
         job.state.status === "dlq"

@@ -177,6 +177,7 @@ const prepare = Effect.fnUntraced(function* (
         confirmations_seen: finding.verdict.confirmations_seen,
         confirmations_needed: finding.verdict.confirmations_needed,
         look_again_at: after(finding.verdict.look_again_after),
+        ...(finding.verdict.reason === undefined ? {} : { reason: finding.verdict.reason }),
         evidence: finding.verdict.evidence
       })
     case "CircuitsOpen":

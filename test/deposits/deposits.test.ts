@@ -16,7 +16,7 @@ import { readEvents } from "../../src/event-log/event-log.ts"
 import { layer as clientLayer, serviceRole } from "../../src/postgres/client.ts"
 import * as a from "../machines/deposit-samples.ts"
 import { TestDatabase } from "../support/postgres.ts"
-import { depositsLayer, newJobs, readJobs, received, receivedMany } from "./jobs.ts"
+import { depositsLayer, newJobs, readJobs, receive, received, receivedMany } from "./jobs.ts"
 
 const lease = Duration.seconds(60)
 
@@ -89,7 +89,6 @@ const lockAwaited = (sql: PgClient.PgClient) =>
 layer(depositsLayer)("receiving claims", (it) => {
   it.effect("makes one job of equal claims, however their hex and zeros were written", () =>
     Effect.gen(function* () {
-      const deposits = yield* Deposits
       const claims = [
         [`0x${"ab".repeat(32)}`, `0x${"cd".repeat(20)}`, "1.50"],
         [`0X${"AB".repeat(32)}`, `0x${"CD".repeat(20)}`, "01.5"],
@@ -102,8 +101,8 @@ layer(depositsLayer)("receiving claims", (it) => {
           ? assert.fail("not canonical")
           : received({ tx_hash, to_address, amount: exact })
       })
-      const first = yield* deposits.receive(claims.slice(0, 1))
-      const again = yield* deposits.receive(claims)
+      const first = yield* receive(claims.slice(0, 1))
+      const again = yield* receive(claims)
       const { job_id } = only(first)
       assert.deepStrictEqual(first, [{ job_id, created: true, status: "pending" }])
       assert.deepStrictEqual(
@@ -116,7 +115,6 @@ layer(depositsLayer)("receiving claims", (it) => {
 
   it.effect("makes different jobs of claims that differ in anything that identifies them", () =>
     Effect.gen(function* () {
-      const deposits = yield* Deposits
       const one = received()
       const amount = amountFromText("1.51") ?? one.claim.amount
       const claims = [
@@ -127,7 +125,7 @@ layer(depositsLayer)("receiving claims", (it) => {
           (claim) => ({ ...one, claim: { ...one.claim, ...claim } })
         )
       ]
-      const outcomes = yield* deposits.receive(claims)
+      const outcomes = yield* receive(claims)
       assert.isTrue(outcomes.every((outcome) => outcome.created))
       assert.strictEqual(new Set(outcomes.map((outcome) => outcome.job_id)).size, claims.length)
     })
@@ -135,10 +133,9 @@ layer(depositsLayer)("receiving claims", (it) => {
 
   it.effect("answers in the order of the claims, and names only the first of equal ones new", () =>
     Effect.gen(function* () {
-      const deposits = yield* Deposits
       const [known, fresh, other] = [received(), received(), received()]
-      const { job_id } = only(yield* deposits.receive([known]))
-      const outcomes = yield* deposits.receive([fresh, known, other, fresh, known])
+      const { job_id } = only(yield* receive([known]))
+      const outcomes = yield* receive([fresh, known, other, fresh, known])
       assert.deepStrictEqual(
         outcomes.map((outcome) => outcome.created),
         [true, false, true, false, false]
@@ -146,7 +143,7 @@ layer(depositsLayer)("receiving claims", (it) => {
       const [first, second, third, fourth, fifth] = outcomes.map((outcome) => outcome.job_id)
       assert.deepStrictEqual([second, fourth, fifth], [job_id, first, job_id])
       assert.strictEqual(new Set([first, job_id, third]).size, 3)
-      assert.deepStrictEqual(yield* deposits.receive([]), [])
+      assert.deepStrictEqual(yield* receive([]), [])
     })
   )
 
@@ -155,19 +152,18 @@ layer(depositsLayer)("receiving claims", (it) => {
       const deposits = yield* Deposits
       const claim = received()
       yield* deposits.append(each(yield* newJobs([claim]), a.started()))
-      assert.strictEqual(only(yield* deposits.receive([claim])).status, "processing")
+      assert.strictEqual(only(yield* receive([claim])).status, "processing")
     })
   )
 
   it.effect("makes each job once when twenty receive the same claims at the same moment", () =>
     Effect.gen(function* () {
-      const deposits = yield* Deposits
       const claims = receivedMany(30)
       const outcomes = yield* Effect.forEach(
         Array.from({ length: 20 }, (_, n) => [...claims.slice(n), ...claims.slice(0, n)]),
         (batch, n) => {
           const order = n % 2 === 0 ? batch : batch.toReversed()
-          return Effect.map(deposits.receive(order), (answers) =>
+          return Effect.map(receive(order), (answers) =>
             answers.map((answer, index) => ({ ...answer, claim: order[index] }))
           )
         },
@@ -541,18 +537,18 @@ layer(depositsLayer, { excludeTestServices: true })("locks", (it) => {
       const rival = yield* deposits
         .transaction(
           Effect.gen(function* () {
-            yield* deposits.receive([low])
+            yield* receive([low])
             yield* Deferred.succeed(written, undefined)
             yield* Deferred.await(release)
           })
         )
         .pipe(Effect.forkChild)
       yield* Deferred.await(written)
-      const batch = yield* Effect.forkChild(deposits.receive([high, low]))
+      const batch = yield* Effect.forkChild(receive([high, low]))
       yield* lockAwaited(sql)
       // The batch waits for the lower claim, and so has not written the higher one.
       const other = yield* deposits.transaction(
-        Effect.andThen(sql`SET LOCAL lock_timeout = '2s'`, deposits.receive([high]))
+        Effect.andThen(sql`SET LOCAL lock_timeout = '2s'`, receive([high]))
       )
       assert.isTrue(only(other).created)
       yield* Deferred.succeed(release, undefined)

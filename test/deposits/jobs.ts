@@ -1,6 +1,7 @@
 /** Claims to receive, and jobs as they stand in the database. */
 import { randomBytes } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
+import { assert } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Deposits, type ReceivedClaim } from "../../src/deposits/deposits.ts"
@@ -38,6 +39,7 @@ export const received = (
     transfer_index: null,
     ...claim
   },
+  report: "seen",
   priority: 0,
   max_attempts: 2,
   payload_digest: "ef".repeat(32),
@@ -62,10 +64,17 @@ export const readJobs = (ids: ReadonlyArray<JobId>) =>
     })
   })
 
-/** Receives new claims, and gives their jobs. */
-export const newJobs = (claims: ReadonlyArray<ReceivedClaim>) =>
+/** Receives claims that make jobs or find them. */
+export const receive = (claims: ReadonlyArray<ReceivedClaim>) =>
   Effect.gen(function* () {
     const deposits = yield* Deposits
     const outcomes = yield* deposits.receive(claims)
+    return outcomes.map((outcome) => outcome ?? assert.fail("a claim has no job"))
+  })
+
+/** Receives new claims, and gives their jobs. */
+export const newJobs = (claims: ReadonlyArray<ReceivedClaim>) =>
+  Effect.gen(function* () {
+    const outcomes = yield* receive(claims)
     return yield* readJobs(outcomes.map((outcome) => outcome.job_id))
   })

@@ -38,13 +38,14 @@ const fitting: Record<string, ReadonlyArray<Type>> = {
     "attempt.failed",
     "deposit.credited",
     "deposit.already_credited",
-    "reconciliation.confirmed"
+    "reconciliation.confirmed",
+    "provider.reported"
   ],
   "failed.scheduled": ["processing.started", "reconciliation.confirmed", "reconciliation.rejected"],
-  "failed.settled": ["dlq.replayed", "reconciliation.confirmed"],
-  dlq: ["dlq.replayed"],
-  "completed.watching": ["deposit.finalized", "deposit.reversed"],
-  "completed.final": []
+  "failed.settled": ["dlq.replayed", "reconciliation.confirmed", "provider.reported"],
+  dlq: ["dlq.replayed", "provider.reported"],
+  "completed.watching": ["deposit.finalized", "deposit.reversed", "provider.reported"],
+  "completed.final": ["provider.reported"]
 }
 
 const allTypes = [...new Set(Object.values(fitting).flat())]
@@ -62,6 +63,11 @@ export const eventOf = (move: Move, state: DepositState, now: number): DepositTr
   const worker = move.fits ? (context.leased_by ?? "w1") : "w9"
   const { text, evidence } = move
   switch (type) {
+    case "provider.reported":
+      return a.reported({
+        recorded_at,
+        report: context.provider_report === "confirmed" ? "removed" : "confirmed"
+      })
     case "processing.started":
       return a.started({ recorded_at, attempt, worker: "w1", lease_until: later })
     case "lease.extended":

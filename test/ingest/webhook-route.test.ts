@@ -129,10 +129,16 @@ layer(Service.layer, { excludeTestServices: true })("POST /v1/webhooks/{source}"
       const intake = Context.get(context, Intake)
       const outcomes = yield* Effect.forEach(
         Array.from({ length: 64 }),
-        () => intake.receive([received()]),
+        () =>
+          intake.receive({
+            message: undefined,
+            transfers: [{ received: received(), from_address: null }]
+          }),
         { concurrency: "unbounded" }
       )
-      const ids = outcomes.flatMap((all) => all.map(({ job_id }) => job_id))
+      const ids = outcomes.flatMap((all) =>
+        all.flatMap((outcome) => (outcome._tag === "Job" ? [outcome.job_id] : []))
+      )
       assert.strictEqual(new Set(ids).size, 64)
       const [row] = yield* sql<{ transactions: number }>`
         SELECT count(DISTINCT transaction_id)::int AS transactions

@@ -28,6 +28,15 @@ export const received = (fields: Partial<DepositReceived> = {}): DepositReceived
   ...fields
 })
 
+export const reported = (fields: Fields<"provider.reported"> = {}): DepositTransition => ({
+  type: "provider.reported",
+  recorded_at: at(1),
+  report: "confirmed",
+  source: "main",
+  payload_digest: "ab".repeat(32),
+  ...fields
+})
+
 /** The lease of a sample ends at this minute. */
 export const leaseEnd = 2
 

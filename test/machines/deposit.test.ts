@@ -31,6 +31,8 @@ const variants = ({ context }: Pick<Snapshot, "context">): ReadonlyArray<Deposit
     ...next,
     ...overtaken,
     a.extended({ worker }),
+    // One way only, or the search would go round in circles.
+    ...(context.provider_report === "seen" ? [a.reported()] : []),
     a.awaited(),
     a.released(),
     a.expired({ worker, recorded_at: context.lease_until ?? a.at(1) }),

@@ -64,7 +64,7 @@ export const makePost = (
     )
 }
 
-const boundedText = async (response: Response, maxBytes: number): Promise<string> => {
+export const boundedText = async (response: Response, maxBytes: number): Promise<string> => {
   const decoder = new TextDecoder()
   let text = ""
   let bytes = 0
@@ -79,7 +79,7 @@ const boundedText = async (response: Response, maxBytes: number): Promise<string
 
 const maxCauseDepth = 5
 
-const systemCode = (thrown: unknown): string | null => {
+export const systemCode = (thrown: unknown): string | null => {
   for (let cause = thrown, depth = 0; Predicate.isObject(cause) && depth < maxCauseDepth; depth++) {
     if ("code" in cause && Predicate.isString(cause.code) && /^[A-Z_]+$/.test(cause.code)) {
       return cause.code

@@ -66,12 +66,15 @@ export const makeJsonRpc = (
   chain: ChainName,
   endpoint: RpcEndpointConfig,
   position: number,
-  limits: JsonRpcLimits = defaultLimits
+  limits: JsonRpcLimits = defaultLimits,
+  /** Reads an answer, where `JSON.parse` would lose something of it. */
+  parse?: (text: string) => unknown
 ): RpcClient => {
   const url = new URL(Redacted.value(endpoint.url))
   const name = `${url.host}#${position}`
   const replier: Replier = {
     name,
+    ...(parse === undefined ? {} : { parse }),
     redact: redactor(url),
     failure: (message, retryAfterMs = null) =>
       new RpcFailure({ chain, endpoint: name, message, retry_after_ms: retryAfterMs })

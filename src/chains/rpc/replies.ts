@@ -27,9 +27,9 @@ const Answer = Schema.Struct({
 })
 type Answer = typeof Answer.Type
 
-const decodeAnswers = Schema.decodeUnknownOption(
-  Schema.fromJsonString(Schema.Union([Schema.Array(Answer), Answer]))
-)
+const Answers = Schema.Union([Schema.Array(Answer), Answer])
+const decodeAnswers = Schema.decodeUnknownOption(Answers)
+const decodeText = Schema.decodeUnknownOption(Schema.fromJsonString(Answers))
 const decodeError = Schema.decodeUnknownOption(
   Schema.Struct({ code: Schema.Finite, message: Schema.optionalKey(Schema.String) })
 )
@@ -42,13 +42,15 @@ const statusesOfErrorAnswers: ReadonlySet<number> = new Set([400, 404, 405])
 export interface Replier {
   /** The endpoint's name. */
   readonly name: string
+  /** Instead of `JSON.parse`, for a family whose numbers do not all fit a JavaScript number. */
+  readonly parse?: (text: string) => unknown
   readonly failure: (message: string, retryAfterMs?: number | null) => RpcFailure
   /** Makes the endpoint's own words fit to be logged. */
   readonly redact: (text: string) => string
 }
 
 export const readReply = (
-  { name, failure, redact }: Replier,
+  { name, parse, failure, redact }: Replier,
   ids: ReadonlyArray<number>,
   http: HttpAnswer,
   nowMillis: number
@@ -60,7 +62,11 @@ export const readReply = (
       }),
       Option.getOrUndefined
     )
-  const answers = decodeAnswers(http.text).pipe(
+  const decoded =
+    parse === undefined
+      ? decodeText(http.text)
+      : Option.flatMap(Option.liftThrowable(parse)(http.text), decodeAnswers)
+  const answers = decoded.pipe(
     Option.map((body) => (Array.isArray(body) ? body : [body])),
     Option.getOrUndefined
   )

@@ -4,6 +4,7 @@ import { describeConfig } from "../../config/describe-config.ts"
 import { ProcessEnv } from "../../config/process-env.ts"
 import { decodeSettings, defaultSettings, Settings } from "../../config/settings.ts"
 import { SurehookConfig } from "../../config/surehook-config.ts"
+import { configLayer } from "../../ingest/config-layer.ts"
 import { refuse } from "../failure.ts"
 
 export const checkConfig = Effect.gen(function* () {
@@ -20,7 +21,7 @@ export const checkConfig = Effect.gen(function* () {
     )
   )
   const config = yield* SurehookConfig.pipe(
-    Effect.provide(SurehookConfig.layer.pipe(Layer.provide(Layer.succeed(Settings, usable)))),
+    Effect.provide(configLayer.pipe(Layer.provide(Layer.succeed(Settings, usable)))),
     Effect.result
   )
   if (Result.isFailure(settings) || Result.isFailure(config)) {

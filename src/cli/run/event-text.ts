@@ -18,12 +18,14 @@ const words = (event: DepositEvent): string => {
   switch (event.type) {
     case "deposit.received":
       return `payload sha256 ${event.payload_digest}`
+    case "provider.reported":
+      return `${event.source} says it is ${event.report}`
     case "processing.started":
       return `attempt ${event.attempt}, lease until ${timeText(event.lease_until)}`
     case "lease.extended":
       return `lease until ${timeText(event.lease_until)}`
     case "confirmation.awaited":
-      return `${event.confirmations_seen} of ${event.confirmations_needed} confirmations, looks again at ${timeText(event.look_again_at)}`
+      return `${event.reason ?? `${event.confirmations_seen} of ${event.confirmations_needed} confirmations`}, looks again at ${timeText(event.look_again_at)}`
     case "processing.released":
       return event.look_again_at === null
         ? event.reason
@@ -33,7 +35,7 @@ const words = (event: DepositEvent): string => {
     case "attempt.failed":
       return `${event.error_type}: ${event.error}${event.next_retry_at === null ? "" : `; again at ${timeText(event.next_retry_at)}`}`
     case "deposit.credited":
-      return `${event.amount} at ${event.on_chain_transfer_index} in block ${event.block_number}, ${event.confirmations} ${event.confirmations === 1 ? "confirmation" : "confirmations"}; ledger ${event.ledger_transaction_id}`
+      return `${event.amount} at ${event.on_chain_transfer_index} in block ${event.block_number}, ${event.confirmations} ${event.confirmations === 1 ? "confirmation" : "confirmations"}${event.account_reference === undefined ? "" : `; account ${event.account_reference}`}; ledger ${event.ledger_transaction_id}`
     case "deposit.already_credited":
       return `${event.on_chain_transfer_index} was credited by job ${event.credited_by_job_id}; ledger ${event.ledger_transaction_id}`
     case "deposit.finalized":

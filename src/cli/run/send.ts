@@ -7,6 +7,7 @@ import { nearestName } from "../../config/nearest-name.ts"
 import { Settings } from "../../config/settings.ts"
 import { type Source, SurehookConfig } from "../../config/surehook-config.ts"
 import { webhookKey } from "../../config/webhook-secret.ts"
+import { configLayer } from "../../ingest/config-layer.ts"
 import { standardHeaders } from "../../ingest/providers/standard-signature.ts"
 import { type CommandRefused, refuse } from "../failure.ts"
 import type { SendInput } from "../send.ts"
@@ -38,9 +39,7 @@ export const sendWebhook = (input: SendInput) =>
       yield* Console.log(`Its history: npm run surehook -- jobs show ${first.job_id}`)
     }
   }).pipe(
-    Effect.provide(
-      Layer.merge(layerNodeHttp, SurehookConfig.layer.pipe(Layer.provideMerge(Settings.layer)))
-    )
+    Effect.provide(Layer.merge(layerNodeHttp, configLayer.pipe(Layer.provideMerge(Settings.layer))))
   )
 
 /** The named one, or the only one. */

@@ -6,6 +6,7 @@ import { HttpServer } from "effect/http"
 import { developmentSecretsFile } from "../../config/development.ts"
 import { Settings } from "../../config/settings.ts"
 import { SurehookConfig } from "../../config/surehook-config.ts"
+import { configLayer } from "../../ingest/config-layer.ts"
 import { serviceLayer } from "../../service.ts"
 import { layer as logging } from "../../telemetry/logging.ts"
 
@@ -37,7 +38,7 @@ and see what became of it:
 `
 
 const environment = logging.pipe(
-  Layer.provideMerge(SurehookConfig.layer),
+  Layer.provideMerge(configLayer),
   Layer.provideMerge(Settings.layer)
 )
 

@@ -8,9 +8,9 @@
  * Body: `{"chain","tx_hash","token","amount","to_address","transfer_index"?}`, other fields ignored.
  */
 import { createSecretKey, timingSafeEqual } from "node:crypto"
-import { Redacted, Result, Schema, SchemaIssue } from "effect"
+import { Effect, Redacted, Result, Schema } from "effect"
 import type { ChainConfig } from "../../config/chain-config.ts"
-import { webhookKey } from "../../config/webhook-secret.ts"
+import { webhookKey, webhookSecretPrefix, withoutPrefix } from "../../config/webhook-secret.ts"
 import { AmountFromJson } from "../../domain/amount.ts"
 import {
   addressRule,
@@ -19,10 +19,10 @@ import {
   canonicalTxHash,
   txHashRule
 } from "../../domain/chain.ts"
-
 import type { TransferClaim } from "../../domain/transfer.ts"
-import { type FieldFault, WebhookProblem } from "../problem.ts"
-import type { Provider, RawWebhook } from "../provider.ts"
+import { decoder } from "../fields.ts"
+import { type FieldFault, failIf, WebhookProblem } from "../problem.ts"
+import type { Provider, RawWebhook, Receiver } from "../provider.ts"
 import { standardSignature } from "./standard-signature.ts"
 
 const toleranceSeconds = 300
@@ -30,12 +30,12 @@ const toleranceSeconds = 300
 const maxSignatures = 16
 const maxIdLength = 256
 
-const verifier: Provider["verifier"] = (secrets) => {
+const verifier = (secrets: ReadonlyArray<Redacted.Redacted<string>>): Receiver["verify"] => {
   const keys = secrets.flatMap((secret) => {
     const key = webhookKey(Redacted.value(secret))
     return Result.isSuccess(key) ? [createSecretKey(key.success)] : []
   })
-  return (webhook) => {
+  const faultOf = (webhook: RawWebhook): WebhookProblem | undefined => {
     const id = webhook.headers["webhook-id"]
     const timestamp = webhook.headers["webhook-timestamp"]
     const signatures = webhook.headers["webhook-signature"]
@@ -53,6 +53,7 @@ const verifier: Provider["verifier"] = (secrets) => {
       )
     )
   }
+  return (webhook) => failIf(faultOf(webhook))
 }
 
 const refused = (detail: string) => new WebhookProblem({ code: "signature_invalid", detail })
@@ -126,38 +127,12 @@ const Body = Schema.Struct({
   )
 })
 
-const decodeBody = Schema.decodeUnknownResult(Body, { errors: "all" })
-const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1({
-  leafHook: (issue) => {
-    switch (issue._tag) {
-      case "MissingKey":
-        return "is missing"
-      case "InvalidType":
-        if (issue.ast.annotations?.message !== undefined) return SchemaIssue.defaultLeafHook(issue)
-        return issue.ast._tag === "String" ? "must be a string" : "must be a JSON object"
-      default:
-        return SchemaIssue.defaultLeafHook(issue)
-    }
-  }
-})
-
-const decode: Provider["decode"] = (json, chains) => {
-  const decoded = decodeBody(json)
-  if (Result.isFailure(decoded)) {
-    return Result.fail(
-      formatIssue(decoded.failure.issue).issues.map(({ path, message }) => ({
-        path: path === undefined ? "" : path.join("."),
-        message
-      }))
-    )
-  }
-  return canonicalClaim(decoded.success, chains)
-}
+const decodeBody = decoder(Body)
 
 const canonicalClaim = (
   body: typeof Body.Type,
   chains: ReadonlyMap<ChainName, ChainConfig>
-): Result.Result<ReadonlyArray<TransferClaim>, ReadonlyArray<FieldFault>> => {
+): Result.Result<TransferClaim, ReadonlyArray<FieldFault>> => {
   const chain = [...chains.values()].find(({ name }) => name === body.chain)
   if (chain === undefined) {
     return Result.fail([
@@ -183,16 +158,31 @@ const canonicalClaim = (
     }
     return Result.fail(faults)
   }
-  return Result.succeed([
-    {
-      chain: chain.name,
-      tx_hash,
-      token,
-      amount: body.amount,
-      to_address,
-      transfer_index: body.transfer_index ?? null
-    }
-  ])
+  return Result.succeed({
+    chain: chain.name,
+    tx_hash,
+    token,
+    amount: body.amount,
+    to_address,
+    transfer_index: body.transfer_index ?? null
+  })
 }
 
-export const standard: Provider = { verifier, decode }
+export const standard: Provider = {
+  secret: (text) => Result.map(webhookKey(text), () => webhookSecretPrefix + withoutPrefix(text)),
+  namesNetworks: false,
+  options: Schema.Struct({}),
+  receiver: (source, chains) =>
+    Effect.succeed({
+      verify: verifier(source.secrets),
+      decode: (body, { headers }) =>
+        decodeBody(body).pipe(
+          Result.flatMap((decoded) => canonicalClaim(decoded, chains)),
+          Result.map((claim) => ({
+            message_id: headers["webhook-id"] ?? null,
+            transfers: [{ claim, from_address: null, report: "seen", payload: body, path: "" }],
+            ignored: []
+          }))
+        )
+    })
+}

@@ -1,11 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Result } from "effect"
-import {
-  defaultLimits,
-  type JsonRpcLimits,
-  makeJsonRpc
-} from "../../../src/chains/rpc/json-rpc.ts"
+import { defaultLimits, type JsonRpcLimits, makeJsonRpc } from "../../../src/chains/rpc/json-rpc.ts"
 import type { RpcClient } from "../../../src/chains/rpc/rpc-client.ts"
 import { type Anvil, startAnvil } from "../../../src/demo/anvil.ts"
 import { startRpcFront } from "../../../src/demo/rpc-front.ts"

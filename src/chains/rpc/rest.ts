@@ -1,0 +1,177 @@
+/**
+ * REST over HTTP with one endpoint: each call is one GET of a path below the endpoint's URL.
+ *
+ *     configured                          root    call            GET
+ *     https://node.example                /v1     /blocks/1       https://node.example/v1/blocks/1
+ *     https://node.example/KEY/v1/        /v1     /blocks/1       https://node.example/KEY/v1/blocks/1
+ *     https://node.example/v1?key=KEY     /v1     /blocks/1?a=b   https://node.example/v1/blocks/1?key=KEY&a=b
+ *
+ * Calls of one path that overlap share a request, and its failure: the circuit counts it once.
+ * No error says more of the endpoint than its name, because its URL may hold a key.
+ */
+import { Clock, Effect, Option, Redacted, Result, Schema, Semaphore } from "effect"
+import type { RpcEndpointConfig } from "../../config/chain-config.ts"
+import type { ChainName } from "../../domain/chain.ts"
+import { makeSharedLook } from "../shared-look.ts"
+import { RpcFailure } from "../validator.ts"
+import { RpcErrorAnswer, retryAfterMillis } from "./faults.ts"
+import {
+  boundedText,
+  type HttpAnswer,
+  PostFailed,
+  type PostLimits,
+  systemCode
+} from "./http-post.ts"
+import type { RpcClient } from "./rpc-client.ts"
+import { basicCredentials, redactor } from "./url-secrets.ts"
+
+export interface RestLimits extends PostLimits {
+  /** Requests at a time; others wait for their turn. */
+  readonly maxConcurrent: number
+}
+
+export const defaultLimits: RestLimits = {
+  timeoutMillis: 10_000,
+  maxConcurrent: 10,
+  maxAnswerBytes: 10_485_760
+}
+
+export interface RestApi {
+  /** The path under which the API stands on every host, such as "/v1": a URL may end with it or not. */
+  readonly root: string
+  readonly limits?: RestLimits
+}
+
+/** With these, an error in the API's own words is about what was asked for; with others about the key, the quota or the server. */
+const statusesOfErrorAnswers: ReadonlySet<number> = new Set([400, 404, 410])
+
+/** As Aptos gives it: https://aptos.dev/build/apis/fullnode-rest-api-reference ("AptosError"). */
+const decodeError = Schema.decodeUnknownOption(
+  Schema.fromJsonString(
+    Schema.Struct({
+      error_code: Schema.String.pipe(Schema.check(Schema.isPattern(/^[a-z_]{1,64}$/))),
+      message: Schema.optionalKey(Schema.String)
+    })
+  )
+)
+const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+
+export const makeRest = (
+  chain: ChainName,
+  endpoint: RpcEndpointConfig,
+  position: number,
+  { root, limits = defaultLimits }: RestApi
+): RpcClient => {
+  const url = new URL(Redacted.value(endpoint.url))
+  const name = `${url.host}#${position}`
+  const redact = redactor(url)
+  const failure = (message: string, retryAfterMs: number | null = null) =>
+    new RpcFailure({ chain, endpoint: name, message, retry_after_ms: retryAfterMs })
+
+  const headers = headersFor(url, endpoint)
+  const permits = Semaphore.makeUnsafe(limits.maxConcurrent)
+
+  const exchange = async (path: string, signal: AbortSignal): Promise<HttpAnswer> => {
+    // A redirect is not followed: the headers may hold a key, which is not for the host it leads to.
+    const response = await fetch(targetOf(url, root, path), {
+      headers,
+      signal,
+      redirect: "manual"
+    })
+    return {
+      status: response.status,
+      retryAfter: response.headers.get("retry-after"),
+      text: await boundedText(response, limits.maxAnswerBytes)
+    }
+  }
+
+  const get = (path: string): Effect.Effect<HttpAnswer, PostFailed> =>
+    Effect.tryPromise({
+      try: (signal) => exchange(path, signal),
+      catch: (thrown) =>
+        thrown instanceof PostFailed
+          ? thrown
+          : new PostFailed({ reason: "unreachable", code: systemCode(thrown) })
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: limits.timeoutMillis,
+        orElse: () => Effect.fail(new PostFailed({ reason: "too_slow", code: null }))
+      })
+    )
+
+  const withoutAnswer = ({ reason, code }: PostFailed): RpcFailure => {
+    switch (reason) {
+      case "too_large":
+        return failure(`${name} answered with more than ${limits.maxAnswerBytes} bytes`)
+      case "too_slow":
+        return failure(`${name} did not answer within ${limits.timeoutMillis} ms`)
+      case "unreachable":
+        return failure(`could not reach ${name}${code === null ? "" : ` (${code})`}`)
+    }
+  }
+
+  const read = (
+    answer: HttpAnswer,
+    nowMillis: number
+  ): Effect.Effect<unknown, RpcFailure | RpcErrorAnswer> => {
+    const { status, text } = answer
+    if (status >= 200 && status <= 299) {
+      return Option.match(decodeJson(text), {
+        onNone: () => Effect.fail(failure(`${name} answered with something other than JSON`)),
+        onSome: Effect.succeed
+      })
+    }
+    const error = Option.getOrUndefined(decodeError(text))
+    const said =
+      error === undefined ? undefined : `${error.error_code}: ${redact(error.message ?? "")}`
+    return said !== undefined && statusesOfErrorAnswers.has(status)
+      ? Effect.fail(new RpcErrorAnswer({ code: status, message: said }))
+      : Effect.fail(
+          failure(
+            `HTTP ${status} from ${name}${said === undefined ? "" : `: ${said}`}`,
+            retryAfterMillis(answer.retryAfter, nowMillis)
+          )
+        )
+  }
+
+  const shared = Effect.runSync(
+    makeSharedLook(
+      Effect.fnUntraced(function* (path: string) {
+        const answer = yield* Effect.result(permits.withPermits(1)(get(path)))
+        if (Result.isFailure(answer)) return yield* withoutAnswer(answer.failure)
+        return yield* read(answer.success, yield* Clock.currentTimeMillis)
+      }),
+      // Nothing is remembered here, only shared: what is final the family knows.
+      () => false
+    )
+  )
+
+  return {
+    name,
+    failure,
+    request: (path) => shared(path),
+    // Each call travels alone anyway.
+    requestApart: (path) => shared(path)
+  }
+}
+
+const headersFor = (url: URL, endpoint: RpcEndpointConfig): Headers => {
+  const headers = new Headers({ accept: "application/json" })
+  const credentials = basicCredentials(url)
+  if (credentials !== undefined) headers.set("authorization", `Basic ${credentials}`)
+  for (const [name, value] of endpoint.headers ?? []) headers.set(name, Redacted.value(value))
+  return headers
+}
+
+const targetOf = (url: URL, root: string, path: string): URL => {
+  const target = new URL(url)
+  // They travel in a header, and `fetch` refuses a URL that holds them.
+  target.username = ""
+  target.password = ""
+  const base = url.pathname.replace(/\/+$/, "")
+  const [below = "", query = ""] = path.split("?")
+  const whole = `${base.endsWith(root) ? base : `${base}${root}`}${below}`
+  target.pathname = whole.replace(/\/+$/, "")
+  target.search = [url.search.slice(1), query].filter((part) => part !== "").join("&")
+  return target
+}
