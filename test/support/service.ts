@@ -8,12 +8,15 @@ import process from "node:process"
 import { NodeServices } from "@effect/platform-node"
 import { Context, Effect, Layer, LogLevel, Redacted, References, Schema, type Scope } from "effect"
 import { HttpServer } from "effect/http"
+import { validatorLayer } from "../../src/chains/chains.ts"
+import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig } from "../../src/config/chain-config.ts"
 import { Settings } from "../../src/config/settings.ts"
-import { type ApiToken, SurehookConfig } from "../../src/config/surehook-config.ts"
+import { type ApiToken, type Source, SurehookConfig } from "../../src/config/surehook-config.ts"
 import { ChainName } from "../../src/domain/chain.ts"
 import { Environment, SourceId, TenantId, TokenSymbol } from "../../src/domain/ids.ts"
-import { serviceLayer } from "../../src/service.ts"
+import { Intake } from "../../src/ingest/intake.ts"
+import { type serviceLayer, serviceWith } from "../../src/service.ts"
 import { secretText } from "./webhooks.ts"
 
 export const sourceId = SourceId.make("main")
@@ -43,19 +46,19 @@ const isLogLevel = Schema.is(Schema.Literals(LogLevel.values))
 const wanted = process.env.TEST_LOG_LEVEL
 const logLevel = isLogLevel(wanted) ? wanted : "Fatal"
 
-export const configOf = (chains: ReadonlyArray<ChainConfig>): SurehookConfig["Service"] => ({
-  sources: new Map([
-    [
-      sourceId,
-      {
-        id: sourceId,
-        tenant_id: tenantId,
-        environment,
-        provider: "standard",
-        secrets: [Redacted.make(secretText)]
-      }
-    ]
-  ]),
+const mainSource: Source = {
+  id: sourceId,
+  tenant_id: tenantId,
+  environment,
+  provider: "standard",
+  secrets: [Redacted.make(secretText)]
+}
+
+export const configOf = (
+  chains: ReadonlyArray<ChainConfig>,
+  sources: ReadonlyArray<Source> = [mainSource]
+): SurehookConfig["Service"] => ({
+  sources: new Map(sources.map((source) => [source.id, source])),
   chains: new Map(chains.map((chain) => [chain.name, chain])),
   apiTokens: [
     token("ops", operatorToken, null),
@@ -66,7 +69,11 @@ export const configOf = (chains: ReadonlyArray<ChainConfig>): SurehookConfig["Se
 export interface ServiceOptions {
   readonly databaseUrl: Redacted.Redacted<string>
   readonly chains?: ReadonlyArray<ChainConfig>
+  /** Instead of the one that speaks Standard Webhooks. */
+  readonly sources?: ReadonlyArray<Source>
   readonly env?: Readonly<Record<string, string>>
+  /** Instead of the one that asks the chains. */
+  readonly validator?: Layer.Layer<Validator>
 }
 
 export interface RunningService {
@@ -84,9 +91,12 @@ export const startService = (
       DATABASE_URL: Redacted.value(options.databaseUrl),
       ...options.env
     })
-    const config = Layer.succeed(SurehookConfig, configOf(options.chains ?? [unreachableChain]))
+    const config = Layer.succeed(
+      SurehookConfig,
+      configOf(options.chains ?? [unreachableChain], options.sources)
+    )
     const context = yield* Layer.build(
-      serviceLayer.pipe(
+      serviceWith({ validator: options.validator ?? validatorLayer, intake: Intake.layer }).pipe(
         Layer.provide([settings, config]),
         Layer.provide(NodeServices.layer),
         // What the service should do is seen by what it does. To read along: TEST_LOG_LEVEL=Info.
