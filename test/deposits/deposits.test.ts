@@ -156,6 +156,56 @@ layer(depositsLayer)("receiving claims", (it) => {
     })
   )
 
+  it.effect("appends to a known job what its provider says later, once, and makes no other", () =>
+    Effect.gen(function* () {
+      const deposits = yield* Deposits
+      const claim = received()
+      const { job_id } = only(yield* receive([claim]))
+      const confirmed = { ...claim, report: "confirmed" } as const
+      for (const again of [confirmed, confirmed, claim]) {
+        assert.deepStrictEqual(yield* receive([again]), [
+          { job_id, created: false, status: "pending" }
+        ])
+      }
+      yield* receive([{ ...claim, report: "removed" }])
+      assert.deepStrictEqual(yield* typesOf(job_id), [
+        "deposit.received",
+        "provider.reported",
+        "provider.reported"
+      ])
+      assert.strictEqual(only(yield* readJobs([job_id])).state.context.provider_report, "removed")
+      // A replay of the older message.
+      yield* deposits.receive([{ ...confirmed, isRepeated: true }])
+      assert.strictEqual(only(yield* readJobs([job_id])).state.context.provider_report, "removed")
+    })
+  )
+
+  it.effect("makes no job of a transfer that is said to be gone", () =>
+    Effect.gen(function* () {
+      const deposits = yield* Deposits
+      const [kept, gone, dropped] = [received(), received(), received()]
+      const outcomes = yield* deposits.receive([
+        { ...gone, report: "removed" },
+        kept,
+        { ...dropped, report: "dropped" }
+      ])
+      assert.deepStrictEqual(
+        outcomes.map((outcome) => outcome?.created),
+        [undefined, true, undefined]
+      )
+    })
+  )
+
+  it.effect("makes one job of a transfer that is seen and confirmed in one batch", () =>
+    Effect.gen(function* () {
+      const claim = received()
+      const [first, second] = yield* receive([claim, { ...claim, report: "confirmed" }])
+      assert.strictEqual(first?.job_id, second?.job_id)
+      const { state } = only(yield* readJobs(first === undefined ? [] : [first.job_id]))
+      assert.strictEqual(state.context.provider_report, "confirmed")
+    })
+  )
+
   it.effect("makes each job once when twenty receive the same claims at the same moment", () =>
     Effect.gen(function* () {
       const claims = receivedMany(30)

@@ -120,9 +120,14 @@ const states = {
   "failed.scheduled": stateAfter(a.started(), a.failed()),
   "failed.settled": stateAfter(a.rejected()),
   dlq: stateAfter(a.started(), permanent),
+  "dlq (attempts exhausted)": stateAfter(...lastAttempt, a.failed({ next_retry_at: null })),
   "completed.watching": stateAfter(a.started(), a.credited()),
   "completed.final": stateAfter(a.started(), a.credited({ finality: "final" }))
 } as const
+
+const asTheyAre = Object.fromEntries(
+  Object.entries(states).map(([name, state]) => [name, stateName(state)])
+)
 
 /** Where each event leads from the states in which it is legal; it is refused in all others. */
 const table: ReadonlyArray<
@@ -228,7 +233,18 @@ const table: ReadonlyArray<
     () => a.rejected(),
     { pending: "failed.settled", "failed.scheduled": "failed.settled" }
   ],
-  ["dlq.replayed", () => a.replayed(), { dlq: "pending", "failed.settled": "pending" }]
+  [
+    "dlq.replayed",
+    () => a.replayed(),
+    { dlq: "pending", "dlq (attempts exhausted)": "pending", "failed.settled": "pending" }
+  ],
+  [
+    "provider.reported, that it is confirmed",
+    () => a.reported(),
+    { ...asTheyAre, "dlq (attempts exhausted)": "pending" }
+  ],
+  ["provider.reported, that it is removed", () => a.reported({ report: "removed" }), asTheyAre],
+  ["provider.reported, and no news", () => a.reported({ report: "seen" }), {}]
 ]
 
 describe("the table of the deposit's events", () => {
@@ -262,12 +278,52 @@ describe("the deposit machine", () => {
     const { status, sub_state, context } = begin(event)
     const { type: _, recorded_at, payload_digest: __, ...claim } = event
     assert.deepStrictEqual([status, sub_state], ["pending", null])
-    assert.include(context, { ...claim, first_seen_at: recorded_at, attempt_count: 0 })
+    const begun = {
+      first_seen_at: recorded_at,
+      attempt_count: 0,
+      provider_report: "seen"
+    } as const
+    assert.include(context, { ...claim, ...begun })
     for (const [name, value] of Object.entries(context)) {
-      if (!(name in claim) && name !== "first_seen_at" && name !== "attempt_count") {
+      if (!(name in claim || name in begun)) {
         assert.isNull(value, name)
       }
     }
+  })
+
+  it("looks now at what the provider has confirmed, and at nothing else before its time", () => {
+    const waiting = [a.started(), a.awaited({ look_again_at: a.at(9) })]
+    const failing = [a.started(), a.failed({ next_retry_at: a.at(9) })]
+    for (const events of [waiting, failing]) {
+      assert.include(stateAfter(...events, a.reported()).context, {
+        next_retry_at: null,
+        provider_report: "confirmed"
+      })
+      for (const report of ["removed", "dropped"] as const) {
+        assert.include(stateAfter(...events, a.reported({ report })).context, {
+          next_retry_at: a.at(9),
+          provider_report: report
+        })
+      }
+    }
+  })
+
+  it("takes nothing from a worker when a provider reports", () => {
+    const before = stateAfter(a.started()).context
+    assert.deepStrictEqual(stateAfter(a.started(), a.reported({ report: "removed" })).context, {
+      ...before,
+      provider_report: "removed"
+    })
+  })
+
+  it("tries again what is confirmed after its attempts ran out, and not what the chain refused", () => {
+    const exhausted = [...lastAttempt, a.failed({ next_retry_at: null })]
+    assert.include(stateAfter(...exhausted, a.reported()).context, {
+      attempt_count: 0,
+      failure_reason: null,
+      moved_to_dlq_at: null
+    })
+    assert.strictEqual(stateName(stateAfter(a.started(), permanent, a.reported())), "dlq")
   })
 
   it("leases the job with the attempt", () => {

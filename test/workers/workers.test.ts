@@ -379,6 +379,50 @@ describe("the workers", () => {
   )
 
   test(
+    "lose nothing to what a provider says of a deposit while they have it",
+    Effect.gen(function* () {
+      const deposits = yield* Deposits
+      const answer = yield* Deferred.make<void>()
+      yield* startWorkers((claim) => Effect.as(Deferred.await(answer), confirmed(claim)))
+      const claim = received()
+      const [job] = yield* newJobs([claim])
+      if (job === undefined) return assert.fail()
+      yield* passTimeUntil([job.id], hasStatus("processing"))
+      yield* deposits.receive([{ ...claim, report: "confirmed" }])
+      // The heartbeat meets the first report, and the settlement the second.
+      yield* passTimeUntil([job.id], (now) => now.sequence === 4, "1 minute")
+      yield* deposits.receive([{ ...claim, report: "removed" }])
+      yield* Deferred.succeed(answer, undefined)
+      yield* passTimeUntil([job.id], hasStatus("completed"), "10 seconds")
+      assert.deepStrictEqual(yield* typesOf(job.id), [
+        "deposit.received",
+        "processing.started",
+        "provider.reported",
+        "lease.extended",
+        "provider.reported",
+        "deposit.credited"
+      ])
+    })
+  )
+
+  test(
+    "release what a provider has spoken of while they had it",
+    Effect.gen(function* () {
+      const deposits = yield* Deposits
+      const workers = yield* startWorkers(() => Effect.never)
+      const claim = received()
+      const [job] = yield* newJobs([claim])
+      if (job === undefined) return assert.fail()
+      yield* passTimeUntil([job.id], hasStatus("processing"))
+      yield* deposits.receive([{ ...claim, report: "removed" }])
+      const stopping = yield* Effect.forkChild(workers.stop)
+      const [released] = yield* passTimeUntil([job.id], hasStatus("pending"))
+      assert.strictEqual(released?.state.context.attempt_count, 0)
+      yield* Fiber.join(stopping)
+    })
+  )
+
+  test(
     "release what they cannot finish in time when they are told to stop",
     Effect.gen(function* () {
       const workers = yield* startWorkers(() => Effect.never)
