@@ -4,6 +4,7 @@ import { type DecodedConfig, decodeConfig } from "./decode-config.ts"
 import { developmentConfig, loadDevelopmentSecrets } from "./development.ts"
 import { type EnvRecord, ProcessEnv } from "./process-env.ts"
 import { Settings } from "./settings.ts"
+import { ProviderRules } from "./source-rules.ts"
 import type { ConfigOrigin } from "./surehook-config.ts"
 import { parseYaml } from "./yaml-text.ts"
 
@@ -19,7 +20,8 @@ export class ConfigFileError extends Schema.TaggedError<ConfigFileError>()("Conf
 export const parseConfig = (
   text: string,
   path: string,
-  env: EnvRecord
+  env: EnvRecord,
+  rules: ProviderRules["Service"]
 ): Result.Result<DecodedConfig, ConfigFileError> => {
   const document = parseYaml(text)
   if (Result.isFailure(document)) {
@@ -27,7 +29,7 @@ export const parseConfig = (
     const place = line === undefined ? path : `${path}:${line}`
     return Result.fail(new ConfigFileError({ path, message: `${place}: ${message}` }))
   }
-  return Result.mapError(decodeConfig(document.success, env), (lines) => {
+  return Result.mapError(decodeConfig(document.success, env, rules), (lines) => {
     const message = lines.map((line) => `${path}: ${line}`).join("\n")
     return new ConfigFileError({ path, message })
   })
@@ -37,7 +39,7 @@ export const readConfigFile = Effect.fnUntraced(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
   const env = yield* ProcessEnv
   const text = yield* Effect.mapError(fs.readFileString(path), cannotRead(path))
-  const config = yield* Effect.fromResult(parseConfig(text, path, env))
+  const config = yield* Effect.fromResult(parseConfig(text, path, env, yield* ProviderRules))
   return { ...config, origin: { _tag: "File", path } satisfies ConfigOrigin }
 })
 

@@ -108,6 +108,7 @@ export const developmentConfig = (secrets: DevelopmentSecrets): DecodedConfig =>
   return {
     sources: new Map([[source.id, source]]),
     chains: new Map([[chain.name, chain]]),
-    apiTokens: [token]
+    apiTokens: [token],
+    unknownAddresses: new Map()
   }
 }

@@ -12,6 +12,8 @@ export class Settings extends Context.Service<
     readonly dataDir: string
     readonly configPath: string | undefined
     readonly logLevel: LogLevel.LogLevel
+    /** Where this process runs: of equal RPC endpoints, those of its own region are asked first. */
+    readonly region: string | undefined
     readonly worker: {
       readonly enabled: boolean
       readonly count: number
@@ -50,6 +52,7 @@ export const defaultSettings: Settings["Service"] = {
   dataDir: ".surehook",
   configPath: undefined,
   logLevel: "Info",
+  region: undefined,
   worker: {
     enabled: true,
     count: 5,
@@ -89,6 +92,7 @@ export const decodeSettings = (
     dataDir: variables.read("SUREHOOK_DATA_DIR", defaultSettings.dataDir, path),
     configPath: variables.read("SUREHOOK_CONFIG", defaultSettings.configPath, path),
     logLevel: variables.read("LOG_LEVEL", defaultSettings.logLevel, logLevel),
+    region: variables.read("SUREHOOK_REGION", defaultSettings.region, regionName),
     worker: {
       enabled: variables.read("FUNDING_WORKER_ENABLED", worker.enabled, trueOrFalse),
       count: variables.read("FUNDING_WORKER_COUNT", worker.count, wholeNumber(1, maxWorkers)),
@@ -192,6 +196,11 @@ const hostName: Kind<string> = {
 const path: Kind<string> = {
   expected: "a path",
   parse: (text) => (text.trim() === "" || text.includes("\0") ? undefined : text)
+}
+
+const regionName: Kind<string> = {
+  expected: "the name of a region as it stands in surehook.yaml, such as eu-west-1",
+  parse: (text) => (/^\S(.{0,62}\S)?$/.test(text) ? text : undefined)
 }
 
 const logLevel: Kind<LogLevel.LogLevel> = {

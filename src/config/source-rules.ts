@@ -10,7 +10,9 @@ export interface SourceRules {
   /** Whether the provider names networks in its own way, so that `networks` must map them. */
   readonly namesNetworks: boolean
   /** The keys that a source of this provider has beside the common ones. */
-  readonly options: Schema.Struct<Schema.Struct.Fields>
+  readonly options: Schema.ConstraintDecoder<unknown> & {
+    readonly fields: Readonly<Record<string, unknown>>
+  }
 }
 
 /** By the name that `provider:` has in the file. */

@@ -6,6 +6,7 @@ import type { ChainConfig } from "./chain-config.ts"
 import { type ConfigFileError, loadConfig } from "./config-file.ts"
 import type { DevelopmentSecrets } from "./development.ts"
 import type { Settings } from "./settings.ts"
+import type { ProviderRules } from "./source-rules.ts"
 
 export interface Source {
   readonly id: SourceId
@@ -30,6 +31,9 @@ export interface ApiToken {
   readonly tenants: ReadonlySet<TenantId> | null
 }
 
+/** What becomes of a deposit to an address that its tenant has not registered. */
+export type UnknownAddresses = "reject" | "open"
+
 /** Where a config came from. */
 export type ConfigOrigin =
   | { readonly _tag: "File"; readonly path: string }
@@ -41,6 +45,11 @@ export class SurehookConfig extends Context.Service<
     readonly sources: ReadonlyMap<SourceId, Source>
     readonly chains: ReadonlyMap<ChainName, ChainConfig>
     readonly apiTokens: ReadonlyArray<ApiToken>
+    /**
+     * What becomes of deposits to addresses that a tenant has not registered, where the file says so.
+     * Else they are rejected as soon as the tenant has registered any address, and open before.
+     */
+    readonly unknownAddresses?: ReadonlyMap<TenantId, UnknownAddresses>
     /** Undefined for a config that a test or the demo put together. */
     readonly origin?: ConfigOrigin
   }
@@ -49,6 +58,6 @@ export class SurehookConfig extends Context.Service<
   static readonly layer: Layer.Layer<
     SurehookConfig,
     ConfigFileError,
-    Settings | FileSystem.FileSystem | Path.Path
+    Settings | ProviderRules | FileSystem.FileSystem | Path.Path
   > = Layer.effect(SurehookConfig, loadConfig)
 }

@@ -67,7 +67,10 @@ describe("surehook config check", () => {
       assert.match(lines[0] ?? "", /^PORT=http: expected a whole number/)
       assert.match(lines[1] ?? "", /^FUNDING_WORKER_CUONT: .* did you mean FUNDING_WORKER_COUNT\?$/)
       const ofFile = lines.slice(2).join("\n")
-      assert.match(ofFile, /^surehook\.yaml: chains\.localchain\.kind: must be evm$/m)
+      assert.match(
+        ofFile,
+        /^surehook\.yaml: chains\.localchain\.kind: must be one of evm, solana, aptos, starknet$/m
+      )
       assert.match(
         ofFile,
         /^surehook\.yaml: tenants\.acme\.sources\.main\.secrets\[0\]: .*MAIN_SECRET is not set$/m

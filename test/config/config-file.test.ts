@@ -9,6 +9,8 @@ import { Settings } from "../../src/config/settings.ts"
 import { SurehookConfig } from "../../src/config/surehook-config.ts"
 import { ChainName } from "../../src/domain/chain.ts"
 import { SourceId, TenantId, TokenSymbol } from "../../src/domain/ids.ts"
+import { configLayer } from "../../src/ingest/config-layer.ts"
+import { providers } from "../../src/ingest/registry.ts"
 
 const base64Of = (byte: number, length = 24) => Buffer.alloc(length, byte).toString("base64")
 const mainSecret = `whsec_${base64Of(1)}`
@@ -57,7 +59,7 @@ api:
 `
 
 const faults = (yaml: string, variables: EnvRecord = env): ReadonlyArray<string> => {
-  const parsed = parseConfig(yaml, "s.yaml", variables)
+  const parsed = parseConfig(yaml, "s.yaml", variables, providers)
   return Result.isFailure(parsed) ? parsed.failure.message.split("\n") : []
 }
 
@@ -98,7 +100,7 @@ const usdc = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
 
 describe("surehook.yaml", () => {
   it("is decoded and indexed", () => {
-    const parsed = parseConfig(whole, "s.yaml", env)
+    const parsed = parseConfig(whole, "s.yaml", env, providers)
     if (Result.isFailure(parsed)) return assert.fail(parsed.failure.message)
     const { sources, chains, apiTokens } = parsed.success
     const main = sources.get(SourceId.make("main"))
@@ -145,7 +147,8 @@ describe("surehook.yaml", () => {
     const parsed = parseConfig(
       `tenants: {}\nchains: { local: { kind: evm, chain_id: 1, rpc: [{ url: "http://h" }], confirmations: safe, tokens: { ETH: native } } }`,
       "s.yaml",
-      {}
+      {},
+      providers
     )
     assert.isTrue(Result.isSuccess(parsed))
   })
@@ -171,7 +174,8 @@ describe("surehook.yaml", () => {
     const parsed = parseConfig(
       fileWith({ api: '[{ name: a, role: viewer, token: "${T}" }]' }),
       "s.yaml",
-      { ...env, T: token }
+      { ...env, T: token },
+      providers
     )
     if (Result.isFailure(parsed)) return assert.fail(parsed.failure.message)
     assert.deepStrictEqual(
@@ -184,7 +188,8 @@ describe("surehook.yaml", () => {
     const parsed = parseConfig(
       fileWith({ api: '[{ name: a, role: viewer, token: "0123456789-$${NAME}-${OPS_TOKEN}" }]' }),
       "s.yaml",
-      env
+      env,
+      providers
     )
     if (Result.isFailure(parsed)) return assert.fail(parsed.failure.message)
     assert.deepStrictEqual(
@@ -302,10 +307,10 @@ describe("surehook.yaml", () => {
       ],
       [
         "a source with everything wrong",
-        fileWith({ source: "{ environment: , provider: alchemy }" }),
+        fileWith({ source: "{ environment: , provider: alchmy }" }),
         [
           "s.yaml: tenants.acme.sources.main.environment: is empty",
-          "s.yaml: tenants.acme.sources.main.provider: must be standard (Standard Webhooks)",
+          `s.yaml: tenants.acme.sources.main.provider: must be one of ${[...providers.keys()].join(", ")}`,
           "s.yaml: tenants.acme.sources.main.secrets: is missing"
         ]
       ],
@@ -339,18 +344,18 @@ chains: { local: { kind: evm, chain_id: 1, rpc: [{ url: "http://h" }], confirmat
       [
         "a chain with everything wrong",
         chain({
-          kind: "solana",
+          kind: "bitcoin",
           chain_id: "1.5",
           rpc: "[{ url: ftp://user:hunter2@h }, {}, http://h]",
           confirmations: "0",
           tokens: "{}"
         }),
         [
-          "s.yaml: chains.local.kind: must be evm",
+          "s.yaml: chains.local.kind: must be one of evm, solana, aptos, starknet",
           "s.yaml: chains.local.chain_id: must be a whole number from 1 to 9007199254740991",
           "s.yaml: chains.local.rpc[0].url: must be a URL that starts with http:// or https://",
           "s.yaml: chains.local.rpc[1].url: is missing",
-          "s.yaml: chains.local.rpc[2]: must be a mapping with the keys url",
+          "s.yaml: chains.local.rpc[2]: must be a mapping with the keys url, region, priority, headers, rate_limit",
           "s.yaml: chains.local.confirmations: must be a whole number from 1 to 10000, or safe or finalized",
           "s.yaml: chains.local.tokens: is empty: it needs at least one token"
         ]
@@ -493,7 +498,7 @@ api: { tokens: [{ name: a, role: boss, token: "\${OPS_TOKEN}" }] }`,
 const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)
 
 const configFrom = (variables: EnvRecord) =>
-  SurehookConfig.layer.pipe(
+  configLayer.pipe(
     Layer.provide(Settings.layer),
     Layer.provide(Layer.succeed(ProcessEnv, variables)),
     Layer.provide(platform)
@@ -562,7 +567,7 @@ API token acme-auditor: auditor of acme`
     ).pipe(Layer.provide(NodeFileSystem.layer))
 
   const configIn = (text: string | undefined, variables: EnvRecord) =>
-    SurehookConfig.layer.pipe(
+    configLayer.pipe(
       Layer.provide(Settings.layer),
       Layer.provide(Layer.succeed(ProcessEnv, variables)),
       Layer.provide(Layer.merge(startedIn(text), NodePath.layer))

@@ -5,6 +5,7 @@ import * as fc from "fast-check"
 import { parseConfig } from "../../src/config/config-file.ts"
 import { decodeConfig } from "../../src/config/decode-config.ts"
 import { decodeSettings } from "../../src/config/settings.ts"
+import { providers } from "../../src/ingest/registry.ts"
 
 /** A text that stands in no message by chance, with characters that mean something to YAML, URLs and `${}`. */
 const secretText = fc
@@ -91,7 +92,7 @@ describe("no error message holds a secret's value", () => {
         fc.nat(32),
         ([{ core, text }, value], target) => {
           const document = replaceNth(valid(), target, value)
-          const decoded = decodeConfig(document, { ...env, LEAK: text })
+          const decoded = decodeConfig(document, { ...env, LEAK: text }, providers)
           if (Result.isSuccess(decoded)) return
           refused += 1
           const lines = decoded.failure.join("\n")
@@ -117,7 +118,7 @@ describe("no error message holds a secret's value", () => {
     ]
     fc.assert(
       fc.property(secretText, fc.constantFrom(...places), ({ core, text }, place) => {
-        const parsed = parseConfig(place(text), "s.yaml", {})
+        const parsed = parseConfig(place(text), "s.yaml", {}, providers)
         if (Result.isFailure(parsed)) assert.notInclude(parsed.failure.message, core)
       }),
       { numRuns: 2_000 }

@@ -36,6 +36,7 @@ describe("Settings", () => {
           SUREHOOK_DATA_DIR: "/var/lib/sure hook",
           SUREHOOK_CONFIG: "conf/s.yaml",
           LOG_LEVEL: "WARN",
+          SUREHOOK_REGION: "eu-west-1",
           FUNDING_WORKER_ENABLED: "False",
           FUNDING_WORKER_COUNT: "20",
           FUNDING_WORKER_POLL_INTERVAL: "500ms",
@@ -59,6 +60,7 @@ describe("Settings", () => {
           dataDir: "/var/lib/sure hook",
           configPath: "conf/s.yaml",
           logLevel: "Warn",
+          region: "eu-west-1",
           worker: {
             enabled: false,
             count: 20,

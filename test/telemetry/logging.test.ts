@@ -4,6 +4,7 @@ import { TestConsole } from "effect/testing"
 import { decodeConfig } from "../../src/config/decode-config.ts"
 import { defaultSettings, Settings } from "../../src/config/settings.ts"
 import { SurehookConfig } from "../../src/config/surehook-config.ts"
+import { providers } from "../../src/ingest/registry.ts"
 import {
   knownSecrets,
   type LoggingOptions,
@@ -45,7 +46,8 @@ const config = Effect.fromResult(
       },
       api: { tokens: [{ name: "ops", role: "admin", token: 'to"ken-0123456789' }] }
     },
-    {}
+    {},
+    providers
   )
 )
 
