@@ -1,7 +1,7 @@
 /** Receiving, leasing and moving deposits in a real Postgres, with rivals. */
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Layer, Option, Schedule } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schedule } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { isSqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
@@ -9,7 +9,7 @@ import type { DepositTransition } from "../../machines/deposit-events.ts"
 import { stateName } from "../../src/deposits/deposit-state.ts"
 import { Deposits } from "../../src/deposits/deposits.ts"
 import { type Advance, advance, type Job, TransitionRefused } from "../../src/deposits/job.ts"
-import { amountFromText } from "../../src/domain/amount.ts"
+import { Amount, amountFromText } from "../../src/domain/amount.ts"
 import { ChainName, canonicalAddress, canonicalTxHash } from "../../src/domain/chain.ts"
 import { Environment, type JobId, TenantId } from "../../src/domain/ids.ts"
 import { readEvents } from "../../src/event-log/event-log.ts"
@@ -177,6 +177,21 @@ layer(depositsLayer)("receiving claims", (it) => {
       // A replay of the older message.
       yield* deposits.receive([{ ...confirmed, isRepeated: true }])
       assert.strictEqual(only(yield* readJobs([job_id])).state.context.provider_report, "removed")
+    })
+  )
+
+  it.effect("makes all jobs of one call, or none", () =>
+    Effect.gen(function* () {
+      const deposits = yield* Deposits
+      const sql = yield* PgClient.PgClient
+      const good = received()
+      // More than the column holds: no decoder lets it through.
+      const bad = received({ amount: Amount.make("1".repeat(30)) })
+      const refused = yield* Effect.exit(deposits.receive([good, bad]))
+      assert.isTrue(Exit.isFailure(refused))
+      const rows = yield* sql`
+        SELECT 1 FROM funding_event_jobs WHERE tx_hash = ${good.claim.tx_hash}`
+      assert.deepStrictEqual(rows, [])
     })
   )
 
