@@ -22,6 +22,7 @@ import {
   type PostLimits,
   systemCode
 } from "./http-post.ts"
+import { makeRateLimit } from "./rate-limit.ts"
 import type { RpcClient } from "./rpc-client.ts"
 import { basicCredentials, redactor } from "./url-secrets.ts"
 
@@ -64,11 +65,12 @@ export const makeRest = (
 ): RpcClient => {
   const url = new URL(Redacted.value(endpoint.url))
   const name = `${url.host}#${position}`
-  const redact = redactor(url)
+  const redact = redactor(url, endpoint.headers)
   const failure = (message: string, retryAfterMs: number | null = null) =>
     new RpcFailure({ chain, endpoint: name, message, retry_after_ms: retryAfterMs })
 
   const headers = headersFor(url, endpoint)
+  const limit = makeRateLimit(endpoint.rate_limit)
   const permits = Semaphore.makeUnsafe(limits.maxConcurrent)
 
   const exchange = async (path: string, signal: AbortSignal): Promise<HttpAnswer> => {
@@ -137,6 +139,7 @@ export const makeRest = (
   const shared = Effect.runSync(
     makeSharedLook(
       Effect.fnUntraced(function* (path: string) {
+        yield* limit.take(1)
         const answer = yield* Effect.result(permits.withPermits(1)(get(path)))
         if (Result.isFailure(answer)) return yield* withoutAnswer(answer.failure)
         return yield* read(answer.success, yield* Clock.currentTimeMillis)
@@ -148,6 +151,7 @@ export const makeRest = (
 
   return {
     name,
+    limit,
     failure,
     request: (path) => shared(path),
     // Each call travels alone anyway.

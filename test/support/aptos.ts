@@ -1,0 +1,124 @@
+/** A fullnode's front over a ledger in memory, and the live validator that asks it. */
+import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+import { validatorLayer } from "../../src/chains/chains.ts"
+import { Validator } from "../../src/chains/validator.ts"
+import type { ChainConfig, RpcEndpointConfig, TokenConfig } from "../../src/config/chain-config.ts"
+import { Settings } from "../../src/config/settings.ts"
+import { SurehookConfig } from "../../src/config/surehook-config.ts"
+import { type AptosFront, startAptosFront } from "../../src/demo/aptos/aptos-front.ts"
+import {
+  type AptosLedger,
+  type AptosTransfer,
+  freshAptosAddress,
+  makeAptosLedger
+} from "../../src/demo/aptos/aptos-ledger.ts"
+import { Amount } from "../../src/domain/amount.ts"
+import { Address, ChainName, type TxHash } from "../../src/domain/chain.ts"
+import { TokenSymbol } from "../../src/domain/ids.ts"
+import type { TransferClaim } from "../../src/domain/transfer.ts"
+
+export const chainName = ChainName.make("aptos")
+export const usdc = TokenSymbol.make("USDC")
+export const apt = TokenSymbol.make("APT")
+export const cent = TokenSymbol.make("CENT")
+
+export const usdcMetadata = Address.make(`0x0${"bae2".repeat(15)}123`)
+export const usdcCoin = "0xf22b::asset::USDC"
+export const aptCoin = "0x1::aptos_coin::AptosCoin"
+export const aptMetadata = Address.make(`0x${"a".padStart(64, "0")}`)
+export const centMetadata = Address.make(`0x${"ce".repeat(32)}`)
+
+/** Begins with zeros, so that its short form is another text. */
+export const depositAddress = Address.make(`0x000${"d".repeat(61)}`)
+export const otherAddress = Address.make(`0x${"0e".repeat(32)}`)
+export const depositor = freshAptosAddress()
+
+const tokens = new Map<TokenSymbol, TokenConfig>([
+  [usdc, { _tag: "Contract", contract: usdcMetadata, decimals: 6, coin_type: usdcCoin }],
+  [cent, { _tag: "Contract", contract: centMetadata, decimals: 0 }],
+  [apt, { _tag: "Native", decimals: 8 }]
+])
+
+export class AptosNode extends Context.Service<
+  AptosNode,
+  { readonly ledger: AptosLedger; readonly front: AptosFront }
+>()("test/support/AptosNode") {
+  static readonly layer = Layer.effect(
+    AptosNode,
+    Effect.gen(function* () {
+      const ledger = makeAptosLedger()
+      return { ledger, front: yield* startAptosFront(ledger) }
+    })
+  )
+}
+
+export interface AptosOptions {
+  readonly chainId?: number
+  readonly endpoints?: ReadonlyArray<RpcEndpointConfig>
+  readonly urls?: ReadonlyArray<string>
+}
+
+/** With a fresh cache and fresh circuits. */
+export const openAptosValidator = (
+  options: AptosOptions = {}
+): Effect.Effect<Validator["Service"], never, AptosNode | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { front, ledger } = yield* AptosNode
+    const urls = options.urls ?? [front.url]
+    const chain: ChainConfig = {
+      name: chainName,
+      kind: "aptos",
+      chain_id: options.chainId ?? ledger.chainId,
+      rpc: options.endpoints ?? urls.map((url) => ({ url: Redacted.make(url) })),
+      confirmations: "finalized",
+      tokens
+    }
+    const config = Layer.succeed(SurehookConfig, {
+      sources: new Map(),
+      chains: new Map([[chainName, chain]]),
+      apiTokens: []
+    })
+    const settings = Settings.layerFrom({
+      FUNDING_CIRCUIT_BREAKER_THRESHOLD: "1000",
+      FUNDING_CIRCUIT_BREAKER_TIMEOUT: "30s"
+    })
+    const context = yield* Layer.build(
+      validatorLayer.pipe(Layer.provide([config, settings]), Layer.orDie)
+    )
+    return Context.get(context, Validator)
+  })
+
+export const claimOf = (
+  claim: Partial<TransferClaim> & { readonly tx_hash: TxHash }
+): TransferClaim => ({
+  chain: chainName,
+  token: usdc,
+  amount: Amount.make("1.5"),
+  to_address: depositAddress,
+  transfer_index: null,
+  ...claim
+})
+
+/** 1.5 USDC, as a fungible asset, to the deposit address. */
+export const payment = (
+  transfer: Partial<Extract<AptosTransfer, { readonly _tag: "FungibleAsset" }>> = {}
+): AptosTransfer => ({
+  _tag: "FungibleAsset",
+  metadata: usdcMetadata,
+  from: depositor,
+  to: depositAddress,
+  units: 1_500_000n,
+  ...transfer
+})
+
+/** 1.5 USDC, as the older coin. */
+export const coinPayment = (
+  transfer: Partial<Extract<AptosTransfer, { readonly _tag: "Coin" }>> = {}
+): AptosTransfer => ({
+  _tag: "Coin",
+  coin: usdcCoin,
+  from: depositor,
+  to: depositAddress,
+  units: 1_500_000n,
+  ...transfer
+})
