@@ -61,7 +61,7 @@ export const Block = Schema.Struct({
 })
 export type Block = typeof Block.Type
 
-const shortStringPattern = /^0x(?:[2-7][0-9a-f]){1,31}$/
+const shortStringPattern = /^0x(?:[2-6][0-9a-f]|7[0-9a-e]){1,31}$/
 
 /** A text of up to 31 printable ASCII characters, each a byte of one felt: how a chain's id is written. */
 export const ShortString = Felt.pipe(

@@ -8,7 +8,7 @@
  *     keys = [Transfer]             data = [from, to, low, high]
  *     keys = [Transfer, from, to]   data = [low, high]
  *
- * https://docs.openzeppelin.com/contracts-cairo/api/erc20
+ * https://docs.openzeppelin.com/contracts-cairo/0.8.0/api/erc20
  */
 import type { TokenConfig } from "../../config/chain-config.ts"
 import { amountFromUnits } from "../../domain/amount.ts"
