@@ -15,7 +15,10 @@ export interface Depth {
   readonly needed: number
 }
 
-/** Of a slot that was seen at commitment `confirmed`, of which `safe` therefore asks no more. */
+/**
+ * Of a slot that was seen at commitment `confirmed`, than which `safe` asks no more. What is final is
+ * deep enough whatever number was asked for: no slot on top could make it firmer.
+ */
 export const depthOf = (
   slot: number,
   isFinal: boolean,
@@ -29,7 +32,7 @@ export const depthOf = (
     const left = isFinal ? 0 : Math.max(slot - heads.finalized, 1)
     return { isEnough: isFinal, seen, needed: seen + left }
   }
-  return { isEnough: seen >= confirmations, seen, needed: confirmations }
+  return { isEnough: isFinal || seen >= confirmations, seen, needed: confirmations }
 }
 
 /** What a transaction that is in no confirmed slot yet would need in the next one. */

@@ -107,6 +107,14 @@ const isConclusive = (sighting: Sighting, nowMillis: number): boolean => {
   )
 }
 
+const ranks = { Unknown: 0, NotConfirmed: 1, Confirmed: 2 } as const
+
+/** Of sightings that tell the same, that of the newest slot is the best. */
+const tellsMore = (one: Sighting, other: Sighting): boolean => {
+  const difference = ranks[one._tag] - ranks[other._tag]
+  return difference > 0 || (difference === 0 && one.heads.confirmed > other.heads.confirmed)
+}
+
 /** Looks at a transaction. One look serves all claims about it, of whatever token. */
 export const makeLook = (endpoints: Endpoints) =>
   makeSharedLook(
@@ -116,12 +124,9 @@ export const makeLook = (endpoints: Endpoints) =>
         (endpoint) => lookAt(endpoint, hash),
         (sighting) => isConclusive(sighting, now)
       )
-      const [first] = sightings
       return (
         sightings.find((sighting) => isConclusive(sighting, now)) ??
-        sightings.find(({ _tag }) => _tag === "Confirmed") ??
-        sightings.find(({ _tag }) => _tag === "NotConfirmed") ??
-        first
+        sightings.reduce((best, other) => (tellsMore(other, best) ? other : best))
       )
     }),
     (sighting) => sighting._tag === "Confirmed" && sighting.isFinal
