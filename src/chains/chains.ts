@@ -1,32 +1,62 @@
-/** All chains of the configuration behind one door: the live `Validator`. */
+/**
+ * All chains of the configuration behind one door: the live `Validator`.
+ *
+ *     claim ──▶ its chain ──▶ the chain's endpoints, failing over           an ordinary amount
+ *                        └──▶ two of its endpoints, which must agree        above quorum_above
+ */
 import { Effect, Layer } from "effect"
 import { CircuitBreaker } from "effect/persistence"
+import type { ChainConfig } from "../config/chain-config.ts"
 import { Settings } from "../config/settings.ts"
 import { SurehookConfig } from "../config/surehook-config.ts"
 import type { ChainName } from "../domain/chain.ts"
 import { families } from "./families.ts"
 import type { ChainValidator } from "./family.ts"
-import { type Endpoints, makeEndpoints } from "./rpc/endpoints.ts"
+import { makeQuorum } from "./quorum.ts"
+import { makeEndpoints } from "./rpc/endpoints.ts"
+import { needsQuorum } from "./thresholds.ts"
 import { ChainUnknown, Validator } from "./validator.ts"
 
 interface Chain {
   readonly name: ChainName
-  readonly endpoints: Endpoints
-  readonly validator: ChainValidator
+  readonly isClaimable: Effect.Effect<boolean>
+  readonly verify: ChainValidator["verify"]
 }
+
+const makeChain = Effect.fnUntraced(function* (
+  config: ChainConfig,
+  breaker: CircuitBreaker.CircuitBreaker,
+  region: string | undefined
+) {
+  const family = families[config.kind]
+  const endpoints = yield* makeEndpoints(config, family, breaker, region)
+  const validator = yield* family.makeValidator(config, endpoints)
+  const voters = yield* Effect.forEach(endpoints.each, ({ name, host, endpoints: single }) =>
+    Effect.map(family.makeValidator(config, single), (own) => ({ name, host, validator: own }))
+  )
+  const quorum = makeQuorum(config.name, voters, yield* Effect.scope)
+  return {
+    name: config.name,
+    isClaimable: endpoints.isClaimable,
+    verify: (claim) => {
+      const token = config.tokens.get(claim.token)
+      return token !== undefined && needsQuorum(token, claim.amount)
+        ? quorum.verify(claim)
+        : validator.verify(claim)
+    }
+  } satisfies Chain
+})
 
 const make = Effect.gen(function* () {
   const config = yield* SurehookConfig
-  const { circuitBreaker } = yield* Settings
+  const { circuitBreaker, region } = yield* Settings
   const breaker = yield* CircuitBreaker.make({
     tripPolicy: CircuitBreaker.consecutive(circuitBreaker.threshold),
     openDuration: circuitBreaker.timeout
   })
   const chains = new Map<ChainName, Chain>()
   for (const [name, chain] of config.chains) {
-    const family = families[chain.kind]
-    const endpoints = makeEndpoints(chain, family, breaker)
-    chains.set(name, { name, endpoints, validator: yield* family.makeValidator(chain, endpoints) })
+    chains.set(name, yield* makeChain(chain, breaker, region))
   }
 
   return Validator.of({
@@ -39,12 +69,11 @@ const make = Effect.gen(function* () {
             message: `${claim.chain} is not among the chains in surehook.yaml: add it there and replay the deposit`
           })
         }
-        return yield* chain.validator.verify(claim)
+        return yield* chain.verify(claim)
       }),
-    claimableChains: Effect.filter(
-      [...chains.values()],
-      ({ endpoints }) => endpoints.isClaimable
-    ).pipe(Effect.map((claimable) => claimable.map(({ name }) => name)))
+    claimableChains: Effect.filter([...chains.values()], ({ isClaimable }) => isClaimable).pipe(
+      Effect.map((claimable) => claimable.map(({ name }) => name))
+    )
   })
 })
 

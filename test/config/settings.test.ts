@@ -133,6 +133,10 @@ describe("Settings", () => {
       { DATABASE_URL: "mysql://root:hunter2@db/x" },
       "DATABASE_URL: expected postgres://user:password@host:port/database, with special characters of the password percent-encoded (its value is not shown, because it may hold a password)"
     ],
+    [
+      { SUREHOOK_REGION: " eu" },
+      "SUREHOOK_REGION= eu: expected the name of a region as it stands in surehook.yaml, such as eu-west-1"
+    ],
     [{ SUREHOOK_CONFIG: "" }, "SUREHOOK_CONFIG: is set but empty: unset it, or set it to a path"],
     [
       { FUNDING_WORKERS_COUNT: "5" },

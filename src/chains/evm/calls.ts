@@ -1,6 +1,6 @@
 /** The calls that the validator makes of an EVM node, each answer checked against what was asked for. */
 import { Effect, Schema } from "effect"
-import type { ChainConfig } from "../../config/chain-config.ts"
+import type { ChainConfig, Confirmations } from "../../config/chain-config.ts"
 import type { TxHash } from "../../domain/chain.ts"
 import type { Endpoint } from "../rpc/endpoint.ts"
 import { isTagUnknown } from "../rpc/faults.ts"
@@ -34,11 +34,13 @@ export const blockAt = (endpoint: Endpoint, height: number, group: string) =>
     )
   )
 
-/** Reads an endpoint's heads. Never cached: see `Sighting`. */
-export const makeHeads = ({ name: chain, confirmations }: ChainConfig) => {
+/**
+ * Reads an endpoint's heads, `safe` only where deposits wait for it. Never cached: see `Sighting`.
+ */
+export const makeHeads = ({ name: chain }: ChainConfig) => {
   let hasShownFinalized = false
 
-  const finalizedOf = (endpoint: Endpoint, group: string) =>
+  const finalizedOf = (endpoint: Endpoint, group: string, confirmations: Confirmations) =>
     blockBy(endpoint, "finalized", group).pipe(
       Effect.catchTag("RpcErrorAnswer", (answer) => {
         if (isTagUnknown(answer)) return Effect.succeed("unknown tag" as const)
@@ -47,7 +49,7 @@ export const makeHeads = ({ name: chain, confirmations }: ChainConfig) => {
       })
     )
 
-  const safeOf = (endpoint: Endpoint, group: string) =>
+  const safeOf = (endpoint: Endpoint, group: string, confirmations: Confirmations) =>
     confirmations !== "safe"
       ? Effect.succeed(null)
       : blockBy(endpoint, "safe", group).pipe(
@@ -56,14 +58,23 @@ export const makeHeads = ({ name: chain, confirmations }: ChainConfig) => {
           )
         )
 
-  return Effect.fnUntraced(function* (endpoint: Endpoint, group: string) {
+  return Effect.fnUntraced(function* (
+    endpoint: Endpoint,
+    group: string,
+    confirmations: Confirmations
+  ) {
     const [latest, safe, shown] = yield* Effect.all(
-      [blockBy(endpoint, "latest", group), safeOf(endpoint, group), finalizedOf(endpoint, group)],
+      [
+        blockBy(endpoint, "latest", group),
+        safeOf(endpoint, group, confirmations),
+        finalizedOf(endpoint, group, confirmations)
+      ],
       { concurrency: "unbounded" }
     )
     if (latest === null) {
       return yield* endpoint.failure(`${endpoint.name} does not know its newest block`)
     }
+    yield* endpoint.observeHead(latest.number)
     const finalized = shown === "unknown tag" ? null : shown
     const wanted = { safe, finalized }
     if (typeof confirmations === "string" && wanted[confirmations] === null) {

@@ -1,5 +1,4 @@
 /** Ethereum and all chains that speak its JSON-RPC: Polygon, Base, Arbitrum, BNB and any other by chain id. */
-import { Effect } from "effect"
 import type { ChainFamily } from "../family.ts"
 import { makeJsonRpc } from "../rpc/json-rpc.ts"
 import { Height } from "./answers.ts"
@@ -9,5 +8,5 @@ export const evm: ChainFamily = {
   client: makeJsonRpc,
   chainIdOf: (endpoint) => endpoint.call("eth_chainId", [], Height),
   defaultMaxLag: 20,
-  makeValidator: (chain, endpoints) => Effect.succeed(makeEvmValidator(chain, endpoints))
+  makeValidator: makeEvmValidator
 }

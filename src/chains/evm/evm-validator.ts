@@ -6,10 +6,11 @@
  * none to dead-letter it either: what reverted in one block can succeed in the next.
  */
 import { Effect } from "effect"
-import type { ChainConfig, TokenConfig } from "../../config/chain-config.ts"
+import type { ChainConfig, Confirmations, TokenConfig } from "../../config/chain-config.ts"
 import type { TransferClaim } from "../../domain/transfer.ts"
 import type { ChainValidator } from "../family.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
+import { confirmationsFor } from "../thresholds.ts"
 import type { CircuitsOpen, Evidence, RpcFailure, RpcRefused, Verdict } from "../validator.ts"
 import type { Receipt, Transaction } from "./answers.ts"
 import { depthOf, type Heads, headsAsEvidence, lookAgainAfter } from "./finality.ts"
@@ -21,13 +22,17 @@ import {
   transferAsEvidence
 } from "./matching.ts"
 import { makeLook, type Sighting } from "./sighting.ts"
-import { traceOf } from "./trace.ts"
+import { makeTraceOf } from "./trace.ts"
 
 /** A transaction that runs no code uses exactly this: it holds no transfer but its own. */
 const gasOfPlainTransfer = 21_000n
 
-export const makeEvmValidator = (chain: ChainConfig, endpoints: Endpoints): ChainValidator => {
-  const look = makeLook(chain, endpoints)
+export const makeEvmValidator = Effect.fnUntraced(function* (
+  chain: ChainConfig,
+  endpoints: Endpoints
+): Effect.fn.Return<ChainValidator> {
+  const look = yield* makeLook(chain, endpoints)
+  const traceOf = yield* makeTraceOf(endpoints)
 
   const findNative = (
     claim: TransferClaim,
@@ -41,7 +46,7 @@ export const makeEvmValidator = (chain: ChainConfig, endpoints: Endpoints): Chai
     if (direct._tag === "Found" || receipt.gasUsed === gasOfPlainTransfer) {
       return Effect.succeed(direct)
     }
-    return traceOf(endpoints, claim.tx_hash, receipt).pipe(
+    return traceOf(receipt).pipe(
       Effect.map((inner) => matchNative(claim, token, [...own, ...inner])),
       Effect.catchTag("RpcRefused", (refused) =>
         Effect.succeed<Match>({
@@ -55,6 +60,7 @@ export const makeEvmValidator = (chain: ChainConfig, endpoints: Endpoints): Chai
   const judge = Effect.fnUntraced(function* (
     claim: TransferClaim,
     token: TokenConfig,
+    confirmations: Confirmations,
     sighting: Sighting
   ) {
     const { heads } = sighting
@@ -67,7 +73,7 @@ export const makeEvmValidator = (chain: ChainConfig, endpoints: Endpoints): Chai
       return { _tag: "NotFound", evidence: seen } satisfies Verdict
     }
     if (sighting._tag === "NotInChain") {
-      const next = depthOf(heads.latest.number + 1, chain.confirmations, heads)
+      const next = depthOf(heads.latest.number + 1, confirmations, heads)
       const evidence = { ...seen, not_in_chain: sighting.why }
       return notFinal(0, Math.max(next.needed, 1), heads, evidence)
     }
@@ -125,10 +131,16 @@ export const makeEvmValidator = (chain: ChainConfig, endpoints: Endpoints): Chai
           evidence: { tx_hash: claim.tx_hash }
         } satisfies Verdict
       }
-      return yield* judge(claim, token, yield* look(claim, token))
+      const confirmations = confirmationsFor(chain, token, claim.amount)
+      const sighting = yield* look({
+        tx_hash: claim.tx_hash,
+        withTransaction: token._tag === "Native",
+        confirmations
+      })
+      return yield* judge(claim, token, confirmations, sighting)
     })
   }
-}
+})
 
 const notFinal = (seen: number, needed: number, heads: Heads, evidence: Evidence): Verdict => ({
   _tag: "NotFinal",

@@ -8,17 +8,30 @@
  * is at that height and how many lie above it: both from one node, hence the group of these calls.
  * Were the heads taken from another request, a node on a fork that was given up would vouch for the
  * block, and one that is not for its depth. (Where an endpoint takes no batches, it may happen.)
+ *
+ * One look serves all claims about a transaction that are judged alike. What was seen is remembered
+ * for a while only if the chain cannot undo it.
  */
 import { Clock, Effect } from "effect"
-import type { ChainConfig, TokenConfig } from "../../config/chain-config.ts"
-import type { TransferClaim } from "../../domain/transfer.ts"
+import type { ChainConfig, Confirmations } from "../../config/chain-config.ts"
+import type { TxHash } from "../../domain/chain.ts"
 import type { Endpoint } from "../rpc/endpoint.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
 import type { RpcErrorAnswer } from "../rpc/faults.ts"
+import { makeSharedLook } from "../shared-look.ts"
 import type { RpcFailure } from "../validator.ts"
 import type { Receipt, Transaction } from "./answers.ts"
 import { blockAt, makeHeads, receiptOf, transactionOf } from "./calls.ts"
 import { type Depth, depthOf, type Heads } from "./finality.ts"
+
+/** What is looked at, and what for. */
+export interface Sought {
+  readonly tx_hash: TxHash
+  /** Native claims need the transaction itself. */
+  readonly withTransaction: boolean
+  /** How deep it must be. */
+  readonly confirmations: Confirmations
+}
 
 interface Seen {
   readonly endpoint: string
@@ -47,13 +60,12 @@ export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
 
   const lookAt = Effect.fnUntraced(function* (
     endpoint: Endpoint,
-    { tx_hash }: TransferClaim,
-    token: TokenConfig
+    { tx_hash, withTransaction, confirmations }: Sought
   ): Effect.fn.Return<Sighting, RpcFailure | RpcErrorAnswer> {
     const [receipt, early] = yield* Effect.all(
       [
         receiptOf(endpoint, tx_hash),
-        token._tag === "Native" ? transactionOf(endpoint, tx_hash) : Effect.succeed(null)
+        withTransaction ? transactionOf(endpoint, tx_hash) : Effect.succeed(null)
       ],
       { concurrency: "unbounded" }
     )
@@ -63,7 +75,7 @@ export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
         receipt === null && early === null
           ? transactionOf(endpoint, tx_hash)
           : Effect.succeed(early),
-        headsOf(endpoint, tx_hash)
+        headsOf(endpoint, tx_hash, confirmations)
       ],
       { concurrency: "unbounded" }
     )
@@ -83,10 +95,10 @@ export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
         `its block ${receipt.blockHash} is not the block at height ${receipt.blockNumber}`
       )
     }
-    if (token._tag === "Native" && transaction === null) {
+    if (withTransaction && transaction === null) {
       return notInChain("transaction not available yet")
     }
-    const depth = depthOf(receipt.blockNumber, chain.confirmations, heads)
+    const depth = depthOf(receipt.blockNumber, confirmations, heads)
     return { _tag: "InChain", receipt, transaction, depth, ...seen }
   })
 
@@ -97,10 +109,10 @@ export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
     return sighting._tag !== "Unknown" && headAgeSeconds <= staleHeadSeconds
   }
 
-  return Effect.fnUntraced(function* (claim: TransferClaim, token: TokenConfig) {
+  const look = Effect.fnUntraced(function* (sought: Sought) {
     const now = yield* Clock.currentTimeMillis
     const sightings = yield* endpoints.askUntil(
-      (endpoint) => lookAt(endpoint, claim, token),
+      (endpoint) => lookAt(endpoint, sought),
       (sighting) => isConclusive(sighting, now)
     )
     const [first] = sightings
@@ -110,4 +122,9 @@ export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
       first
     )
   })
+
+  const isFinal = (sighting: Sighting) =>
+    sighting._tag === "InChain" && sighting.depth.isEnough && sighting.depth.finality === "final"
+
+  return makeSharedLook(look, isFinal)
 }

@@ -5,42 +5,61 @@
  * Besu, reth and anvil offer, and many hosted endpoints do not, or only for more money.
  */
 import { Effect, Option, Schema } from "effect"
-import type { TxHash } from "../../domain/chain.ts"
+import { TxHash } from "../../domain/chain.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
+import { makeSharedLook } from "../shared-look.ts"
 import { CallFrame, type Receipt } from "./answers.ts"
 import { receiptOf } from "./calls.ts"
 import type { SeenTransfer } from "./matching.ts"
 
-/** Asks anew, because the endpoint that traces may be another than the one that gave the receipt. */
-export const traceOf = (endpoints: Endpoints, hash: TxHash, receipt: Receipt) =>
-  endpoints.ask((endpoint) =>
-    Effect.gen(function* () {
-      const [again, trace] = yield* Effect.all(
-        [
-          receiptOf(endpoint, hash),
-          endpoint.optionalCall(
-            "debug_traceTransaction",
-            [hash, { tracer: "callTracer", timeout: "8s" }],
-            Schema.Unknown
-          )
-        ],
-        { concurrency: "unbounded" }
-      )
-      // Run in another block, the same transaction may move other amounts.
-      if (again?.blockHash !== receipt.blockHash) {
-        return yield* endpoint.failure(
-          `${endpoint.name} has ${hash} in another block than the endpoint that gave its receipt`
+/** A transaction as it was run in one block. */
+interface Run {
+  readonly transactionHash: string
+  readonly blockHash: string
+}
+
+/**
+ * Asks anew, because the endpoint that traces may be another than the one that gave the receipt. One
+ * trace serves all claims. What a transaction does in one block never changes, so it is remembered.
+ */
+export const makeTraceOf = (endpoints: Endpoints) => {
+  const trace = ({ transactionHash, blockHash }: Run) =>
+    endpoints.ask((endpoint) =>
+      Effect.gen(function* () {
+        const hash = TxHash.make(transactionHash)
+        const [again, traced] = yield* Effect.all(
+          [
+            receiptOf(endpoint, hash),
+            endpoint.optionalCall(
+              "debug_traceTransaction",
+              [hash, { tracer: "callTracer", timeout: "8s" }],
+              Schema.Unknown
+            )
+          ],
+          { concurrency: "unbounded" }
         )
-      }
-      const transfers = innerTransfers(trace)
-      return (
-        transfers ??
-        (yield* endpoint.refusal(
-          `${endpoint.name} gave a malformed answer to debug_traceTransaction`
-        ))
-      )
-    })
+        // Run in another block, the same transaction may move other amounts.
+        if (again?.blockHash !== blockHash) {
+          return yield* endpoint.failure(
+            `${endpoint.name} has ${hash} in another block than the endpoint that gave its receipt`
+          )
+        }
+        const transfers = innerTransfers(traced)
+        return (
+          transfers ??
+          (yield* endpoint.refusal(
+            `${endpoint.name} gave a malformed answer to debug_traceTransaction`
+          ))
+        )
+      })
+    )
+  return Effect.map(
+    makeSharedLook(trace, () => true),
+    (shared) =>
+      ({ transactionHash, blockHash }: Receipt) =>
+        shared({ transactionHash, blockHash })
   )
+}
 
 /** Other frames name a value too, but move none to `to`: DELEGATECALL repeats its caller's, CALLCODE pays itself. */
 const movesValue: ReadonlySet<string> = new Set(["CALL", "CREATE", "CREATE2", "SELFDESTRUCT"])

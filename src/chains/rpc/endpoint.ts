@@ -5,15 +5,20 @@
  *     ▲                                      ▲                                        │
  *     └───────────── the probe succeeds ─────┴──────── the probe fails ───────────────┘
  *
+ *   ask ─▶ circuit ─▶ rate limit ─▶ chain id ─▶ the question, twice more if it fails quickly and
+ *                                               there is no other endpoint: one outcome for the circuit
+ *
  * Nothing is believed of an endpoint before it has named the chain that it serves.
  */
-import { Cause, Clock, Duration, Effect, Exit, Schema } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Schema, type Scope } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import type { ChainFamily } from "../family.ts"
 import { type RpcFailure, RpcRefused } from "../validator.ts"
 import { isNotOffered, isOurFault, type RpcErrorAnswer } from "./faults.ts"
-import type { RpcClient } from "./rpc-client.ts"
+import { hedgeMillis } from "./hedging.ts"
+import { makeQuickRetry } from "./quick-retry.ts"
+import { makeRateLimit, NotNow } from "./rate-limit.ts"
 import type { ChainTip } from "./tip.ts"
 
 /** One JSON-RPC call, its result decoded; a result of another shape is the endpoint's failure. */
@@ -48,23 +53,55 @@ export type Question<A> = (
   endpoint: Endpoint
 ) => Effect.Effect<A, RpcFailure | RpcRefused | RpcErrorAnswer>
 
-export interface GuardedEndpoint {
-  readonly ask: <A>(
-    question: Question<A>
-  ) => Effect.Effect<A, RpcFailure | RpcRefused | CircuitBreaker.CircuitBreakerError>
-  readonly isClaimable: Effect.Effect<boolean>
+export interface Asking {
+  /** Its first call was paid for by `awaitTurn`. */
+  readonly isAdmitted: boolean
+  /** Whether to try again quickly what fails: if there is no other endpoint to go to. */
+  readonly mayRetry: boolean
 }
 
+export interface GuardedEndpoint {
+  readonly name: string
+  readonly ask: <A>(
+    question: Question<A>,
+    asking: Asking
+  ) => Effect.Effect<A, RpcFailure | RpcRefused | NotNow>
+  /** Waits until the rate limit has room for one more question, if that is soon. */
+  readonly awaitTurn: Effect.Effect<void, NotNow>
+  /** Whether a question asked now would reach it within `maxTurnMillis`. */
+  readonly isClaimable: Effect.Effect<boolean>
+  /** Whether a call has been without an answer for long. */
+  readonly isSilent: (nowMillis: number) => boolean
+}
+
+/** So long a question waits for its turn at an endpoint that is at its rate limit. */
+export const maxTurnMillis = 5000
+/** When to look again while another question probes the circuit: about as long as an answer takes. */
+const probeMillis = 1000
+
+/** What the endpoints of one chain have in common. */
+export interface Surroundings {
+  readonly chain: ChainConfig
+  readonly family: ChainFamily
+  readonly tip: ChainTip
+  readonly breaker: CircuitBreaker.CircuitBreaker
+  readonly scope: Scope.Scope
+}
+
+/** The `position`th of its chain in surehook.yaml. */
 export const guard = (
-  chain: ChainConfig,
-  rpc: RpcClient,
-  family: ChainFamily,
-  tip: ChainTip,
-  breaker: CircuitBreaker.CircuitBreaker
+  { chain, family, tip, breaker, scope }: Surroundings,
+  config: ChainConfig["rpc"][number],
+  position: number
 ): GuardedEndpoint => {
+  const rpc = family.client(chain.name, config, position)
   const key = `${chain.name}/${rpc.name}`
+  const limit = rpc.limit ?? makeRateLimit(config.rate_limit)
+  const quickly = makeQuickRetry(scope)
   /** The faults that the circuit knows of, or need not know of. */
   const counted = new WeakSet<RpcFailure | RpcErrorAnswer>()
+  /** When each call was made that has no answer yet, the oldest first. */
+  const unanswered = new Set<{ readonly madeAt: number }>()
   let servesOurChain = false
 
   const decode = <S extends Schema.ConstraintDecoder<unknown>>(method: string, result: S) => {
@@ -75,13 +112,28 @@ export const guard = (
       )
   }
 
+  const paid = <A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    rpc.limit === undefined ? Effect.andThen(limit.take(1), call) : call
+
+  const timed = <A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.flatMap(Clock.currentTimeMillis, (madeAt) => {
+      const one = { madeAt }
+      unanswered.add(one)
+      return Effect.ensuring(
+        call,
+        Effect.sync(() => unanswered.delete(one))
+      )
+    })
+
   const endpoint: Endpoint = {
     name: rpc.name,
     failure: rpc.failure,
     observeHead: (height) =>
       Effect.gen(function* () {
-        const behind = tip.observe(height, yield* Clock.currentTimeMillis)
-        if (behind > (chain.max_lag ?? family.defaultMaxLag)) {
+        const now = yield* Clock.currentTimeMillis
+        const maxLag = chain.max_lag ?? family.defaultMaxLag
+        const behind = tip.observe(rpc.name, height, now, maxLag)
+        if (behind > maxLag) {
           return yield* rpc.failure(
             `${rpc.name} is ${behind} blocks behind the newest block seen on ${chain.name}`
           )
@@ -89,9 +141,9 @@ export const guard = (
       }),
     refusal: (message) => new RpcRefused({ chain: chain.name, endpoint: rpc.name, message }),
     call: (method, params, result, group) =>
-      rpc.request(method, params, group).pipe(Effect.flatMap(decode(method, result))),
+      paid(timed(rpc.request(method, params, group))).pipe(Effect.flatMap(decode(method, result))),
     optionalCall: (method, params, result) =>
-      rpc.requestApart(method, params).pipe(
+      paid(rpc.requestApart(method, params)).pipe(
         Effect.flatMap(decode(method, result)),
         Effect.mapError((error) => {
           const blamed = blame(error, isNotOffered)
@@ -117,14 +169,30 @@ export const guard = (
     servesOurChain = true
   })
 
+  const orNotNow = Effect.flatMap((wait_ms: number) =>
+    wait_ms === 0
+      ? Effect.void
+      : Effect.fail(new NotNow({ endpoint: rpc.name, why: "limit", wait_ms }))
+  )
+
+  /** Not of an optional call, and not if the endpoint itself says when to come back. */
+  const mayPass = (error: RpcFailure | RpcRefused | RpcErrorAnswer): boolean => {
+    if (error._tag === "RpcRefused") return false
+    if (error._tag === "RpcErrorAnswer") return !isOurFault(error)
+    return error.retry_after_ms === null && !counted.has(error)
+  }
+
   const classify = <A>(
-    exit: Exit.Exit<A, RpcFailure | RpcRefused | RpcErrorAnswer>
+    exit: Exit.Exit<A, RpcFailure | RpcRefused | RpcErrorAnswer | NotNow>
   ): CircuitBreaker.Outcome => {
     if (Exit.isSuccess(exit)) return CircuitBreaker.success
     const error = exit.cause.reasons.find(Cause.isFailReason)?.error
-    // A refusal is about our call, and a defect is a bug of ours: neither says anything about the
-    // endpoint. Questions whose calls travelled in one HTTP request share its failure.
-    if (error === undefined || error._tag === "RpcRefused") return CircuitBreaker.ignored
+    // A refusal is about our call, a full limit is of our making, and a defect is a bug of ours: none
+    // says anything about the endpoint. Questions whose calls travelled in one HTTP request share
+    // its failure.
+    if (error === undefined || error._tag === "RpcRefused" || error._tag === "NotNow") {
+      return CircuitBreaker.ignored
+    }
     if (error._tag === "RpcErrorAnswer" && isOurFault(error)) return CircuitBreaker.ignored
     if (counted.has(error)) return CircuitBreaker.ignored
     counted.add(error)
@@ -145,23 +213,42 @@ export const guard = (
     return isRefusal(error) ? endpoint.refusal(message) : rpc.failure(message)
   }
 
+  const rejection = ({ reason }: CircuitBreaker.CircuitBreakerError): NotNow =>
+    reason._tag === "CircuitOpen"
+      ? new NotNow({
+          endpoint: rpc.name,
+          why: "circuit",
+          wait_ms: Math.ceil(Duration.toMillis(reason.retryAfter))
+        })
+      : new NotNow({ endpoint: rpc.name, why: "probe", wait_ms: probeMillis })
+
   return {
-    ask: (question) =>
-      checkChainId.pipe(
-        Effect.andThen(question(endpoint)),
+    name: rpc.name,
+    awaitTurn: orNotNow(limit.admitInTurn(maxTurnMillis)),
+    ask: (question, { isAdmitted, mayRetry }) => {
+      const once = Effect.andThen(checkChainId, question(endpoint))
+      return (isAdmitted ? Effect.void : orNotNow(limit.admit)).pipe(
+        Effect.andThen(mayRetry ? quickly(once, mayPass) : once),
         breaker.execute({ key, classify }),
-        Effect.catchTag("RpcErrorAnswer", (error) => Effect.fail(blame(error, isOurFault)))
-      ),
-    isClaimable: breaker.state(key).pipe(
-      Effect.map(
-        (state) =>
-          state._tag === "Closed" ||
-          // Past its time a circuit reads as open until the next call, which becomes the probe.
-          (state._tag === "Open" && Duration.isZero(state.retryAfter)) ||
-          (state._tag === "HalfOpen" && !state.probing)
-      ),
+        Effect.catchTags({
+          RpcErrorAnswer: (error) => Effect.fail(blame(error, isOurFault)),
+          CircuitBreakerError: (error) => Effect.fail(rejection(error))
+        })
+      )
+    },
+    isClaimable: Effect.gen(function* () {
       // The store is in memory and has no errors of its own.
-      Effect.orElseSucceed(() => true)
-    )
+      const state = yield* Effect.orDie(breaker.state(key))
+      const takesCalls =
+        state._tag === "Closed" ||
+        // Past its time a circuit reads as open until the next call, which becomes the probe.
+        (state._tag === "Open" && Duration.isZero(state.retryAfter)) ||
+        (state._tag === "HalfOpen" && !state.probing)
+      return takesCalls && (yield* limit.backlogMillis) <= maxTurnMillis
+    }),
+    isSilent: (nowMillis) => {
+      const [oldest] = unanswered
+      return oldest !== undefined && nowMillis - oldest.madeAt >= hedgeMillis
+    }
   }
 }

@@ -1,15 +1,23 @@
 /**
- * The endpoints of one chain behind one door: the first that is healthy is asked, the next if it fails.
+ * The endpoints of one chain behind one door: the best that is healthy is asked, the next if it fails.
+ *
+ *     in order ──▶ best ── fails, or its circuit is open, or its rate limit is reached ──▶ next
+ *                       ── silent for a second ──▶ next too, and the first good answer counts
+ *                  all at their limits ──▶ waits for the first that has room
  *
  * A question of several calls is put to one endpoint from beginning to end. Were a receipt from
  * one node set against the head of another, the answer would be true of neither.
  */
-import { Array as Arr, Duration, Effect, Result } from "effect"
+import { Array as Arr, Clock, Effect, Redacted, Result } from "effect"
 import type { CircuitBreaker } from "effect/persistence"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import type { ChainFamily } from "../family.ts"
-import { CircuitsOpen, RpcFailure, type RpcRefused } from "../validator.ts"
-import { guard, type Question } from "./endpoint.ts"
+import type { CircuitsOpen, RpcFailure, RpcRefused } from "../validator.ts"
+import { allFailed } from "./all-failed.ts"
+import { type GuardedEndpoint, guard, maxTurnMillis, type Question } from "./endpoint.ts"
+import { askInTurn } from "./hedging.ts"
+import { orderOf } from "./order.ts"
+import type { NotNow } from "./rate-limit.ts"
 import { makeChainTip } from "./tip.ts"
 
 export interface Endpoints {
@@ -17,7 +25,7 @@ export interface Endpoints {
   readonly ask: <A>(
     question: Question<A>
   ) => Effect.Effect<A, RpcFailure | RpcRefused | CircuitsOpen>
-  /** Goes on to the next endpoint until an answer is conclusive: all that were given, in order. */
+  /** Goes on to the next endpoint until an answer is conclusive: all that were given, as they came. */
   readonly askUntil: <A>(
     question: Question<A>,
     isConclusive: (answer: A) => boolean
@@ -26,86 +34,107 @@ export interface Endpoints {
   readonly isClaimable: Effect.Effect<boolean>
 }
 
-/** When to look again while another question probes the circuit: about as long as an answer takes. */
-const probeMillis = 1000
+/** One of a chain's endpoints by itself. It has the circuit and the limits that it has among the others. */
+export interface SingleEndpoint {
+  readonly name: string
+  /** Two endpoints of one host are not independent. */
+  readonly host: string
+  readonly endpoints: Endpoints
+}
 
-export const makeEndpoints = (
+export interface ChainEndpoints extends Endpoints {
+  /** The best first. */
+  readonly each: ReadonlyArray<SingleEndpoint>
+}
+
+/** What the endpoints were asked runs on in the scope, also when its answer is no longer needed. */
+export const makeEndpoints = Effect.fnUntraced(function* (
   chain: ChainConfig,
   family: ChainFamily,
-  breaker: CircuitBreaker.CircuitBreaker
-): Endpoints => {
-  const tip = makeChainTip()
-  const guarded = chain.rpc.map((config, position) =>
-    guard(chain, family.client(chain.name, config, position), family, tip, breaker)
-  )
-  const askUntil: Endpoints["askUntil"] = <A>(
-    question: Question<A>,
-    isConclusive: (answer: A) => boolean
-  ) =>
-    Effect.gen(function* () {
-      const answers: Array<A> = []
-      const failures: Array<RpcFailure> = []
-      const refusals: Array<RpcRefused> = []
-      const waits: Array<number> = []
-      for (const endpoint of guarded) {
-        const answer = yield* Effect.result(endpoint.ask(question))
-        if (Result.isSuccess(answer)) {
-          answers.push(answer.success)
-          if (isConclusive(answer.success)) break
-          continue
-        }
-        const error = answer.failure
-        switch (error._tag) {
-          case "RpcFailure":
-            failures.push(error)
-            break
-          case "RpcRefused":
-            refusals.push(error)
-            break
-          case "CircuitBreakerError":
-            waits.push(
-              error.reason._tag === "CircuitOpen"
-                ? Math.ceil(Duration.toMillis(error.reason.retryAfter))
-                : probeMillis
-            )
-        }
-      }
-      if (Arr.isReadonlyArrayNonEmpty(answers)) return answers
-      const [failure] = failures
-      if (failure !== undefined) return yield* inOne(failure, failures)
-      // An endpoint that was not asked may offer what the others refused.
-      const [refusal] = refusals
-      if (refusal !== undefined && waits.length === 0) return yield* refusal
-      return yield* new CircuitsOpen({
-        chain: chain.name,
-        message: `no endpoint of ${chain.name} takes calls now: each failed too often in a row and is left alone for a while`,
-        retry_after_ms: Math.min(...waits)
-      })
-    })
-  return {
-    ask: (question) =>
-      Effect.map(
-        askUntil(question, () => true),
-        Arr.headNonEmpty
-      ),
-    askUntil,
-    isClaimable: Effect.gen(function* () {
-      for (const endpoint of guarded) if (yield* endpoint.isClaimable) return true
-      return false
-    })
-  }
-}
-
-/** One failure that tells of all: who waits for one endpoint only need not wait for the slowest. */
-const inOne = (first: RpcFailure, all: ReadonlyArray<RpcFailure>): RpcFailure => {
-  if (all.length === 1) return first
-  const waits = all.map((failure) => failure.retry_after_ms)
-  return new RpcFailure({
-    chain: first.chain,
-    endpoint: all.map((failure) => failure.endpoint).join(", "),
-    message: all.map((failure) => failure.message).join("; "),
-    retry_after_ms: waits.some((wait) => wait === null)
-      ? null
-      : Math.min(...waits.map((wait) => wait ?? 0))
+  breaker: CircuitBreaker.CircuitBreaker,
+  region?: string
+) {
+  const scope = yield* Effect.scope
+  const surroundings = { chain, family, breaker, scope, tip: makeChainTip() }
+  const inOrder = orderOf(chain.rpc, region).flatMap((position) => {
+    const config = chain.rpc[position]
+    return config === undefined
+      ? []
+      : [{ guarded: guard(surroundings, config, position), host: hostOf(config) }]
   })
-}
+
+  const viewOf = (members: ReadonlyArray<GuardedEndpoint>): Endpoints => {
+    const askUntil: Endpoints["askUntil"] = <A>(
+      question: Question<A>,
+      isConclusive: (answer: A) => boolean
+    ) =>
+      Effect.gen(function* () {
+        const missing = (answers: ReadonlyArray<A>) => (answers.some(isConclusive) ? 0 : 1)
+        const askAmong = (candidates: ReadonlyArray<GuardedEndpoint>, admitted?: GuardedEndpoint) =>
+          askInTurn({
+            candidates,
+            missing,
+            scope,
+            ask: (one, rest) =>
+              Effect.flatMap(takesCalls(rest), (hasOther) =>
+                one.ask(question, { isAdmitted: one === admitted, mayRetry: !hasOther })
+              )
+          })
+
+        const first = yield* askAmong(yield* silentLast(members))
+        const busy = first.failures
+          .filter(isBusy)
+          .toSorted((a, b) => a.wait_ms - b.wait_ms)
+          .flatMap(({ endpoint }) => members.find(({ name }) => name === endpoint) ?? [])
+        const [soonest] = busy
+        const answers = [...first.answers]
+        const failures = [...first.failures]
+        if (soonest !== undefined && missing(answers) > 0) {
+          const turn = yield* Effect.result(soonest.awaitTurn)
+          const second = Result.isSuccess(turn)
+            ? yield* askAmong(busy, soonest)
+            : { answers: [], failures: [turn.failure] }
+          answers.push(...second.answers)
+          failures.push(...second.failures)
+        }
+        return Arr.isReadonlyArrayNonEmpty(answers)
+          ? answers
+          : yield* Effect.fail(allFailed(chain.name, failures))
+      })
+    return {
+      ask: (question) =>
+        Effect.map(
+          askUntil(question, () => true),
+          Arr.headNonEmpty
+        ),
+      askUntil,
+      isClaimable: takesCalls(members)
+    }
+  }
+
+  return {
+    ...viewOf(inOrder.map(({ guarded }) => guarded)),
+    each: inOrder.map(({ guarded, host }) => ({
+      name: guarded.name,
+      host,
+      endpoints: viewOf([guarded])
+    }))
+  } satisfies ChainEndpoints
+})
+
+const hostOf = ({ url }: ChainConfig["rpc"][number]): string => new URL(Redacted.value(url)).host
+
+const takesCalls = Effect.fnUntraced(function* (endpoints: ReadonlyArray<GuardedEndpoint>) {
+  for (const endpoint of endpoints) if (yield* endpoint.isClaimable) return true
+  return false
+})
+
+/** Of whom a call has been waiting for a second already, the next would too. */
+const silentLast = Effect.fnUntraced(function* (endpoints: ReadonlyArray<GuardedEndpoint>) {
+  const now = yield* Clock.currentTimeMillis
+  return endpoints.toSorted((a, b) => Number(a.isSilent(now)) - Number(b.isSilent(now)))
+})
+
+/** At its rate limit, but not for long. */
+const isBusy = (error: RpcFailure | RpcRefused | NotNow): error is NotNow =>
+  error._tag === "NotNow" && error.why === "limit" && error.wait_ms <= maxTurnMillis

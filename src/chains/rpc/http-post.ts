@@ -4,7 +4,8 @@
  * Any status is an answer. What is thrown where there was none is reduced to a reason, because the
  * messages of Node and Deno hold the URL, and the URL may hold a key.
  */
-import { Data, Effect, Predicate } from "effect"
+import { Data, Effect, Predicate, Redacted } from "effect"
+import type { RpcEndpointConfig } from "../../config/chain-config.ts"
 import { basicCredentials } from "./url-secrets.ts"
 
 export interface HttpAnswer {
@@ -27,9 +28,10 @@ export interface PostLimits {
 }
 
 export const makePost = (
-  url: URL,
+  endpoint: RpcEndpointConfig,
   limits: PostLimits
 ): ((json: string) => Effect.Effect<HttpAnswer, PostFailed>) => {
+  const url = new URL(Redacted.value(endpoint.url))
   const headers = new Headers({ "content-type": "application/json" })
   const target = new URL(url)
   const credentials = basicCredentials(url)
@@ -39,9 +41,17 @@ export const makePost = (
     target.username = ""
     target.password = ""
   }
+  for (const [name, value] of endpoint.headers ?? []) headers.set(name, Redacted.value(value))
 
   const exchange = async (body: string, signal: AbortSignal): Promise<HttpAnswer> => {
-    const response = await fetch(target, { method: "POST", headers, body, signal })
+    const response = await fetch(target, {
+      method: "POST",
+      headers,
+      body,
+      signal,
+      // The headers may hold a key, which is not for the host that a redirect leads to.
+      redirect: "manual"
+    })
     return {
       status: response.status,
       retryAfter: response.headers.get("retry-after"),

@@ -20,6 +20,7 @@ import { RpcFailure } from "../validator.ts"
 import type { RpcErrorAnswer } from "./faults.ts"
 import { makePost, type PostFailed, type PostLimits } from "./http-post.ts"
 import { pack } from "./packing.ts"
+import { makeRateLimit } from "./rate-limit.ts"
 import { type Outcome, type Replier, type Reply, readReply } from "./replies.ts"
 import type { RpcClient } from "./rpc-client.ts"
 import { redactor } from "./url-secrets.ts"
@@ -75,11 +76,13 @@ export const makeJsonRpc = (
   const replier: Replier = {
     name,
     ...(parse === undefined ? {} : { parse }),
-    redact: redactor(url),
+    redact: redactor(url, endpoint.headers),
     failure: (message, retryAfterMs = null) =>
       new RpcFailure({ chain, endpoint: name, message, retry_after_ms: retryAfterMs })
   }
-  const post = makePost(url, limits)
+  const post = makePost(endpoint, limits)
+  const limit = makeRateLimit(endpoint.rate_limit)
+  const maxBatch = Math.min(limits.maxBatch, limit.burst)
   let nextId = 1
   let refusedBatches = 0
 
@@ -87,6 +90,7 @@ export const makeJsonRpc = (
     const wire = calls.map(({ id, call: { method, params } }) => {
       return { jsonrpc: "2.0", id, method, params }
     })
+    yield* limit.take(calls.length)
     // Some endpoints take no batches, not even of one.
     const answer = yield* Effect.result(post(JSON.stringify(wire.length === 1 ? wire[0] : wire)))
     if (Result.isFailure(answer)) return withoutReply(answer.failure, replier, limits)
@@ -138,12 +142,12 @@ export const makeJsonRpc = (
 
   const sendSingly = (calls: ReadonlyArray<WireCall>) => sendAll(Arr.chunksOf(calls, 1))
 
-  const requestsFor = (entries: ReadonlyArray<Entry>, maxBatch: number) => {
+  const requestsFor = (entries: ReadonlyArray<Entry>, perRequest: number) => {
     const packable = entries.map((entry) => {
       const { key, group } = entry.request
       return { key, group, entry }
     })
-    return pack(packable, maxBatch).map((request) =>
+    return pack(packable, perRequest).map((request) =>
       Arr.map(request, (equals): WireCall => {
         const [{ entry }] = equals
         return { id: nextId++, call: entry.request, entries: equals.map((one) => one.entry) }
@@ -154,8 +158,8 @@ export const makeJsonRpc = (
   const resolver = RequestResolver.make<Call>((entries) => {
     const together = entries.filter(({ request }) => !request.isApart)
     const apart = entries.filter(({ request }) => request.isApart)
-    const maxBatch = refusedBatches < maxRefusedBatches ? limits.maxBatch : 1
-    return sendAll([...requestsFor(together, maxBatch), ...requestsFor(apart, 1)])
+    const perRequest = refusedBatches < maxRefusedBatches ? maxBatch : 1
+    return sendAll([...requestsFor(together, perRequest), ...requestsFor(apart, 1)])
   })
 
   const requestAs = (
@@ -170,6 +174,7 @@ export const makeJsonRpc = (
 
   return {
     name,
+    limit,
     failure: replier.failure,
     request: (method, params, group = null) => requestAs(false, method, params, group),
     requestApart: (method, params) => requestAs(true, method, params, null)

@@ -2,6 +2,7 @@
 import type { Effect, Schema } from "effect"
 import type { RpcFailure } from "../validator.ts"
 import type { RpcErrorAnswer } from "./faults.ts"
+import type { RateLimit } from "./rate-limit.ts"
 
 export interface RpcClient {
   /** Host and position, such as `rpc.example.com#0`. */
@@ -22,4 +23,6 @@ export interface RpcClient {
     params: ReadonlyArray<Schema.Json>
   ) => Effect.Effect<unknown, RpcFailure | RpcErrorAnswer>
   readonly failure: (message: string) => RpcFailure
+  /** Of a client that counts calls itself when it sends them. For others each call counts when it is made. */
+  readonly limit?: RateLimit
 }

@@ -1,18 +1,24 @@
-/** What of an endpoint's URL is secret: providers put the key into the path, the query or the user info. */
+/** What of an endpoint is secret: providers put the key into the path, the query, the user info or a header. */
 import { Buffer } from "node:buffer"
+import { Redacted } from "effect"
+import type { RpcEndpointConfig } from "../../config/chain-config.ts"
 
 /** What a foreign text may add to a message of ours. */
 const maxForeignCharacters = 200
 
-/** Parts of path and query this short are words such as "v2" or "main", not keys. */
+/** Parts of path and query and headers this short are words such as "v2" or "main", not keys. */
 const minSecretCharacters = 6
 
 /** A function that makes an endpoint's own words fit to be logged: some repeat the key in their errors. */
-export const redactor = (url: URL): ((text: string) => string) => {
+export const redactor = (
+  url: URL,
+  headers: RpcEndpointConfig["headers"] = new Map()
+): ((text: string) => string) => {
   const longParts = [
     ...url.pathname.split("/"),
     ...url.searchParams.values(),
-    ...url.search.slice(1).split(/[&=]/)
+    ...url.search.slice(1).split(/[&=]/),
+    ...[...headers.values()].flatMap((value) => headerSecrets(Redacted.value(value)))
   ].filter((part) => part.length >= minSecretCharacters)
   const secrets = [url.username, url.password, basicCredentials(url) ?? "", ...longParts]
     .flatMap((part) => [part, percentDecoded(part)])
@@ -26,6 +32,12 @@ export const redactor = (url: URL): ((text: string) => string) => {
       0,
       maxForeignCharacters
     )
+}
+
+/** The whole value, and what follows a scheme such as "Bearer". */
+const headerSecrets = (value: string): ReadonlyArray<string> => {
+  const [, ...words] = value.trim().split(/\s+/)
+  return [value.trim(), ...words]
 }
 
 /** The value of an `Authorization: Basic` header, where the URL holds a user. */

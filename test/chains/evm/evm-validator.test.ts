@@ -12,6 +12,7 @@ import {
   depositAddress,
   eth,
   fee,
+  inTime,
   LocalChain,
   oneEther,
   oneUsdc,
@@ -404,7 +405,9 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a deposit on an EVM chain", 
         })
 
         const validator = yield* openValidator({ urls: [blind.url, astray.url] })
-        const failure = yield* Effect.flip(validator.verify(claimOf({ tx_hash, token: eth })))
+        const failure = yield* inTime(
+          Effect.flip(validator.verify(claimOf({ tx_hash, token: eth })))
+        )
         assert.strictEqual(failure._tag, "RpcFailure")
         assert.match(failure.message, /in another block than the endpoint that gave its receipt/)
       })
@@ -506,7 +509,7 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a deposit on an EVM chain", 
 
         // Asked for a tag that is not there, deposits wait and the operator is told.
         const byTag = yield* openValidator({ urls: [front.url], confirmations: "finalized" })
-        const failure = yield* Effect.flip(byTag.verify(claimOf({ tx_hash })))
+        const failure = yield* inTime(Effect.flip(byTag.verify(claimOf({ tx_hash }))))
         assert.strictEqual(failure._tag, "RpcFailure")
         assert.match(failure.message, /set its confirmations to a number of blocks/)
       })
@@ -664,7 +667,7 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a deposit on an EVM chain", 
         assert.strictEqual(expectTag(verdict, "Confirmed").finality, "watching")
 
         const byTag = yield* openValidator({ urls: [front.url], confirmations: "finalized" })
-        const failure = yield* Effect.flip(byTag.verify(claimOf({ tx_hash })))
+        const failure = yield* inTime(Effect.flip(byTag.verify(claimOf({ tx_hash }))))
         assert.strictEqual(failure._tag, "RpcFailure")
         assert.match(failure.message, /limit exceeded/)
       })

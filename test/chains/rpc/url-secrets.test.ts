@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Redacted } from "effect"
 import { basicCredentials, redactor } from "../../../src/chains/rpc/url-secrets.ts"
 
 describe("what an endpoint says", () => {
@@ -22,6 +23,23 @@ describe("what an endpoint says", () => {
   ]
   it.each(cases)("loses the secrets of its URL: %s", (_, url, said, shown) => {
     assert.strictEqual(redactor(new URL(url))(said), shown)
+  })
+
+  const headers: ReadonlyArray<
+    readonly [what: string, value: string, said: string, shown: string]
+  > = [
+    ["a key", "k3y-0f-mine", "bad key K3Y-0F-MINE", "bad key <redacted>"],
+    ["a token", "Bearer t0k3n.of.mine", "bad token t0k3n.of.mine", "bad token <redacted>"],
+    ["a whole header", "Bearer t0k3n.of.mine", "bad Bearer t0k3n.of.mine", "bad <redacted>"],
+    ["a scheme alone", "Bearer t0k3n.of.mine", "no Bearer token", "no Bearer token"],
+    ["a short word", "web", "not for the web", "not for the web"]
+  ]
+  it.each(headers)("loses the secrets of its headers: %s", (_, value, said, shown) => {
+    const redact = redactor(
+      new URL("https://x.example/v2/main"),
+      new Map([["x-api-key", Redacted.make(value)]])
+    )
+    assert.strictEqual(redact(said), shown)
   })
 
   it("is cut to a length that fits a log line", () => {
