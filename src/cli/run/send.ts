@@ -1,14 +1,13 @@
 /** Signs one webhook with a source's secret, posts it, and says what the service answered. */
 import { randomUUID } from "node:crypto"
 import { layerNodeHttp } from "@effect/platform-node/NodeHttpClient"
-import { Clock, Console, Effect, FileSystem, Layer, Option, Redacted, Stdio, Stream } from "effect"
+import { Clock, Console, Effect, FileSystem, Layer, Option, Stdio, Stream } from "effect"
 import { HttpClientRequest } from "effect/http"
 import { nearestName } from "../../config/nearest-name.ts"
 import { Settings } from "../../config/settings.ts"
-import { type Source, SurehookConfig } from "../../config/surehook-config.ts"
-import { webhookKey } from "../../config/webhook-secret.ts"
+import { SurehookConfig } from "../../config/surehook-config.ts"
 import { configLayer } from "../../ingest/config-layer.ts"
-import { standardHeaders } from "../../ingest/providers/standard-signature.ts"
+import { signingKey, standardHeaders } from "../../ingest/providers/standard-signature.ts"
 import { type CommandRefused, refuse } from "../failure.ts"
 import type { SendInput } from "../send.ts"
 import { accepted, ask, serviceUrl } from "./service-client.ts"
@@ -18,16 +17,14 @@ export const sendWebhook = (input: SendInput) =>
   Effect.gen(function* () {
     const config = yield* SurehookConfig
     const source = yield* chosen("source", input.source, config.sources)
+    const key = yield* Effect.catch(Effect.fromResult(signingKey(source)), refuse)
     const url = yield* serviceUrl(yield* Settings, input.url)
     const body = yield* bodyOf(input, config)
     // Asked for first: a webhook that is sent cannot be taken back.
     const token = input.wait ? yield* tokenFor(config, source) : undefined
     const id = Option.getOrElse(input.id, () => `msg_${randomUUID()}`)
 
-    const answer = yield* ask(
-      url,
-      yield* signed(`${url}/v1/webhooks/${source.id}`, source, id, body)
-    )
+    const answer = yield* ask(url, yield* signed(`${url}/v1/webhooks/${source.id}`, key, id, body))
     const { jobs, status } = yield* accepted(answer)
     yield* Console.log(`${answer.status} ${status}: source ${source.id}, webhook-id ${id}`)
     for (const { job_id, status } of jobs) {
@@ -95,14 +92,10 @@ const readBody = Effect.fnUntraced(function* (path: string) {
 
 const signed = Effect.fnUntraced(function* (
   url: string,
-  { secrets }: Source,
+  key: Uint8Array,
   id: string,
   body: Uint8Array
 ) {
-  const [secret = Redacted.make("")] = secrets
-  const key = yield* Effect.fromResult(webhookKey(Redacted.value(secret))).pipe(
-    Effect.catch((fault) => refuse(`The source's secret ${fault}`))
-  )
   return HttpClientRequest.post(url).pipe(
     HttpClientRequest.setHeaders(standardHeaders(key, id, yield* Clock.currentTimeMillis, body)),
     HttpClientRequest.bodyUint8Array(body, "application/json")

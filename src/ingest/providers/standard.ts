@@ -2,15 +2,15 @@
  * Standard Webhooks with our own generic body.
  *
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
- * HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{raw body}`; `webhook-signature` holds one or
- * more `v1,<base64>`, separated by spaces; the timestamp may be five minutes off either way.
+ * HMAC-SHA256 or ed25519 over `{webhook-id}.{webhook-timestamp}.{raw body}`; `webhook-signature` holds
+ * one or more `v1,<base64>` or `v1a,<base64>`, separated by spaces; the timestamp may be five minutes
+ * off either way. The secrets of a source may be of both kinds, while it moves from one to the other.
  *
  * Body: `{"chain","tx_hash","token","amount","to_address","transfer_index"?}`, other fields ignored.
  */
-import { createSecretKey, timingSafeEqual } from "node:crypto"
-import { Effect, Redacted, Result, Schema } from "effect"
+import { Effect, type Redacted, Result, Schema } from "effect"
 import type { ChainConfig } from "../../config/chain-config.ts"
-import { webhookKey, webhookSecretPrefix, withoutPrefix } from "../../config/webhook-secret.ts"
+import { canonicalWebhookKey } from "../../config/webhook-secret.ts"
 import { AmountFromJson } from "../../domain/amount.ts"
 import {
   addressRule,
@@ -23,18 +23,13 @@ import type { TransferClaim } from "../../domain/transfer.ts"
 import { decoder } from "../fields.ts"
 import { type FieldFault, failIf, WebhookProblem } from "../problem.ts"
 import type { Provider, RawWebhook, Receiver } from "../provider.ts"
-import { standardSignature } from "./standard-signature.ts"
+import { standardVerifier } from "./standard-signature.ts"
 
 const toleranceSeconds = 300
-/** Keys in rotation are two; more than this is an attempt to make us compute. */
-const maxSignatures = 16
 const maxIdLength = 256
 
 const verifier = (secrets: ReadonlyArray<Redacted.Redacted<string>>): Receiver["verify"] => {
-  const keys = secrets.flatMap((secret) => {
-    const key = webhookKey(Redacted.value(secret))
-    return Result.isSuccess(key) ? [createSecretKey(key.success)] : []
-  })
+  const signatureFault = standardVerifier(secrets)
   const faultOf = (webhook: RawWebhook): WebhookProblem | undefined => {
     const id = webhook.headers["webhook-id"]
     const timestamp = webhook.headers["webhook-timestamp"]
@@ -45,13 +40,10 @@ const verifier = (secrets: ReadonlyArray<Redacted.Redacted<string>>): Receiver["
     if (id.length === 0 || id.length > maxIdLength) {
       return refused(`webhook-id must have 1 to ${maxIdLength} characters`)
     }
-    return (
-      timestampFault(timestamp, webhook.receivedAt) ??
-      signatureFault(
-        keys.map((key) => standardSignature(key, id, timestamp, webhook.body)),
-        signatures
-      )
-    )
+    const stale = timestampFault(timestamp, webhook.receivedAt)
+    if (stale !== undefined) return stale
+    const fault = signatureFault({ id, timestamp, body: webhook.body, signatures })
+    return fault === undefined ? undefined : refused(fault)
   }
   return (webhook) => failIf(faultOf(webhook))
 }
@@ -79,32 +71,6 @@ const timestampFault = (timestamp: string, receivedAt: number): WebhookProblem |
     code: "timestamp_invalid",
     detail: `webhook-timestamp is ${Math.abs(age)} s in the ${age > 0 ? "past" : "future"}, and ${toleranceSeconds} s are allowed: sign each delivery anew, and check the sender's clock`
   })
-}
-
-const signatureFault = (
-  expected: ReadonlyArray<Buffer>,
-  signatures: string
-): WebhookProblem | undefined => {
-  const given = signatures
-    .split(" ", maxSignatures)
-    .flatMap((signature) =>
-      signature.startsWith("v1,") ? [Buffer.from(signature.slice(3), "base64")] : []
-    )
-  if (given.length === 0) {
-    return refused("webhook-signature holds no v1 signature: it must look like v1,<base64>")
-  }
-  // Every pair is compared, so that the time tells nothing about which key or signature is close.
-  let matches = 0
-  for (const own of expected) {
-    for (const signature of given) {
-      if (signature.length === own.length && timingSafeEqual(signature, own)) matches++
-    }
-  }
-  return matches > 0
-    ? undefined
-    : refused(
-        "no signature fits: sign `{webhook-id}.{webhook-timestamp}.{raw body}` with HMAC-SHA256, keyed with the decoded secret of this source, over exactly the bytes that are sent"
-      )
 }
 
 const maxTransferIndex = 2_147_483_647
@@ -169,7 +135,7 @@ const canonicalClaim = (
 }
 
 export const standard: Provider = {
-  secret: (text) => Result.map(webhookKey(text), () => webhookSecretPrefix + withoutPrefix(text)),
+  secret: canonicalWebhookKey,
   namesNetworks: false,
   options: Schema.Struct({}),
   receiver: (source, chains) =>
