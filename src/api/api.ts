@@ -1,6 +1,7 @@
 /** The API's one definition: its handlers, its OpenAPI document and its clients are made from it. */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { addresses } from "./addresses-api.ts"
 import { Authorization } from "./authorization.ts"
 import { AmbiguousProblem, NotFoundProblem, UnavailableProblem } from "./problems.ts"
 
@@ -82,6 +83,9 @@ const accounts = HttpApiGroup.make("accounts")
         environment: Schema.optionalKey(Schema.String)
       },
       success: Schema.Struct({
+        account_reference: NullableText.annotate({
+          description: "whose the address is; null if it is not registered"
+        }),
         balances: Schema.Array(Schema.Struct({ token: Schema.String, amount: Schema.String }))
       }),
       error: [NotFoundProblem, AmbiguousProblem, UnavailableProblem]
@@ -100,5 +104,5 @@ const health = HttpApiGroup.make("health").add(
 )
 
 export class Api extends HttpApi.make("surehook")
-  .add(jobs, accounts, health)
+  .add(jobs, accounts, addresses, health)
   .annotateMerge(OpenApi.annotations({ title: "Surehook" })) {}

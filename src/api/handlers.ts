@@ -3,32 +3,22 @@ import { hash, timingSafeEqual } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, Layer, Redacted } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import type { SqlError } from "effect/sql"
-import { isSqlError } from "effect/sql/SqlError"
+import { Addresses } from "../addresses/addresses.ts"
+import { registrableOf } from "../addresses/registration.ts"
 import { type ApiToken, SurehookConfig } from "../config/surehook-config.ts"
 import { JobQueries } from "../deposits/job-queries.ts"
-import { canonicalAddress } from "../domain/chain.ts"
-import { jobIdFromText } from "../domain/ids.ts"
+import { type Address, type ChainName, canonicalAddress } from "../domain/chain.ts"
+import { jobIdFromText, type TenantId } from "../domain/ids.ts"
 import { readEvents } from "../event-log/event-log.ts"
 import { Ledger } from "../ledger/ledger.ts"
+import { addresses } from "./addresses-handlers.ts"
 import { Api } from "./api.ts"
 import { Authorization, Caller, maySee } from "./authorization.ts"
+import { orUnavailable } from "./or-unavailable.ts"
 import { Ambiguous, NotFound, Unauthorized, Unavailable } from "./problems.ts"
+import { checkedQueryLayer } from "./query-check.ts"
 
-const databaseTimeout = Duration.seconds(5)
 const readinessTimeout = Duration.seconds(2)
-
-const orUnavailable = <A, E, R>(effect: Effect.Effect<A, E | SqlError.SqlError, R>) =>
-  effect.pipe(
-    Effect.catchIf(isSqlError, (error) =>
-      Effect.logWarning(`the database did not answer the API: ${error.message}`).pipe(
-        Effect.andThen(Effect.fail(unavailable))
-      )
-    ),
-    Effect.timeoutOrElse({ duration: databaseTimeout, orElse: () => Effect.fail(unavailable) })
-  )
-
-const unavailable = new Unavailable({ detail: "the database does not answer: ask again later" })
 
 const jobs = HttpApiBuilder.group(
   Api,
@@ -67,40 +57,69 @@ const accounts = HttpApiBuilder.group(
   "accounts",
   Effect.fn(function* (handlers) {
     const ledger = yield* Ledger
-    const { chains } = yield* SurehookConfig
+    const addresses = yield* Addresses
+    const { chains, tenants } = registrableOf(yield* SurehookConfig)
+
+    /** By tenant: to whom of these the address belongs. */
+    const ownersOf = Effect.fnUntraced(function* (
+      tenantIds: ReadonlyArray<TenantId>,
+      chain: ChainName,
+      address: Address
+    ) {
+      const wanted = tenantIds.map((tenant_id) => ({ tenant_id, chain, address }))
+      const infos = yield* addresses.lookup(wanted)
+      return new Map(
+        infos.flatMap(({ account_reference }, index) => {
+          const tenant = tenantIds[index]
+          return account_reference === null || tenant === undefined
+            ? []
+            : [[String(tenant), account_reference] as const]
+        })
+      )
+    })
 
     return handlers.handleAll({
       balances: Effect.fn(function* ({ params, query }) {
         const caller = yield* Caller
-        const chain = [...chains.values()].find(({ name }) => name === params.chain)
-        const address =
-          chain === undefined ? undefined : canonicalAddress(chain.kind, params.address)
-        const found =
-          chain === undefined || address === undefined
-            ? []
-            : yield* orUnavailable(ledger.balances(chain.name, address))
+        const chain = chains.get(params.chain)
+        const address = chain && canonicalAddress(chain.kind, params.address)
+        if (chain === undefined || address === undefined) return yield* nothingThere
+        const isWanted = (tenant: string) =>
+          maySee(caller, tenant) && tenant === (query.tenant_id ?? tenant)
+        const [found, owners] = yield* orUnavailable(
+          Effect.all([
+            ledger.balances(chain.name, address),
+            ownersOf([...tenants.values()].filter(isWanted), chain.name, address)
+          ])
+        )
         const balances = found.filter(
           ({ tenant_id, environment }) =>
-            maySee(caller, tenant_id) &&
-            tenant_id === (query.tenant_id ?? tenant_id) &&
-            environment === (query.environment ?? environment)
+            isWanted(tenant_id) && environment === (query.environment ?? environment)
         )
-        const [first] = balances
-        if (first === undefined) {
-          return yield* new NotFound({ detail: "nothing was credited to this address" })
-        }
         // Their sum would add one owner's money to another's, or test money to real money.
-        const owners = new Set(balances.map((b) => `${b.tenant_id}/${b.environment}`))
-        if (owners.size > 1) {
+        const accounts = new Set([
+          ...balances.map(({ tenant_id, environment }) => `${tenant_id}/${environment}`),
+          ...[...owners.keys()].filter((id) => !balances.some(({ tenant_id }) => tenant_id === id))
+        ])
+        if (accounts.size === 0) return yield* nothingThere
+        if (accounts.size > 1) {
           return yield* new Ambiguous({
-            detail: `the address has balances in ${[...owners].join(", ")}: choose with ?tenant_id=…&environment=…`
+            detail: `the address belongs to ${[...accounts].join(", ")}: choose with ?tenant_id=…&environment=…`
           })
         }
-        return { balances: balances.map(({ token, amount }) => ({ token, amount })) }
+        const [owner = null] = owners.values()
+        return {
+          account_reference: owner,
+          balances: balances.map(({ token, amount }) => ({ token, amount }))
+        }
       })
     })
   })
 )
+
+const nothingThere = new NotFound({
+  detail: "nothing was credited to this address, and it is not registered"
+})
 
 const health = HttpApiBuilder.group(
   Api,
@@ -157,6 +176,6 @@ const authorization = Layer.effect(
 )
 
 export const apiRoutes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-  Layer.provide([jobs, accounts, health]),
-  Layer.provide(authorization)
+  Layer.provide([jobs, accounts, addresses, health]),
+  Layer.provide([authorization, checkedQueryLayer])
 )

@@ -12,6 +12,7 @@ import { layer as nodeServices } from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Runtime, Schema } from "effect"
 import { CliConfig, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
 import { demoCommand } from "../demo/demo-command.ts"
+import { addresses } from "./addresses.ts"
 import { config } from "./config.ts"
 import { jobs } from "./jobs.ts"
 import { migrate } from "./migrate.ts"
@@ -35,7 +36,7 @@ const description = `Turns webhooks of crypto deposits into credits, exactly onc
 
 const surehook = Command.make("surehook").pipe(
   Command.withDescription(description),
-  Command.withSubcommands([serve, demoCommand, send, jobs, config, migrate])
+  Command.withSubcommands([serve, demoCommand, send, jobs, addresses, config, migrate])
 )
 
 /** Wrong usage: what is wrong and where to read on, not pages of help that hide it. */

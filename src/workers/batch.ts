@@ -1,9 +1,10 @@
 /**
- * The work on one claimed batch: validate all its jobs at once, settle each as soon as it is known.
+ * The work on one claimed batch: look up whose they are, validate all at once, settle each as soon as
+ * it is known.
  *
- *     claimed ──┬─ verify ─┐
- *               ├─ verify ─┼─▶ findings ─▶ settle as many as are there, in one transaction
- *               └─ verify ─┘
+ *     claimed ─▶ recipients ──┬─ verify ─┐
+ *                             ├─ verify ─┼─▶ findings ─▶ settle as many as are there, in one transaction
+ *                             └─ refuse ─┘
  *     heartbeat: every third of the lease, the leases of those still unsettled are extended
  *
  * A slow job holds up no other of its batch. What is unsettled when the work is interrupted is
@@ -11,14 +12,17 @@
  */
 import { Clock, Duration, Effect, Queue, Schedule, Semaphore } from "effect"
 import type { DepositTransition } from "../../machines/deposit-events.ts"
+import type { Addresses } from "../addresses/addresses.ts"
 import { Validator } from "../chains/validator.ts"
+import type { SurehookConfig } from "../config/surehook-config.ts"
 import { Deposits } from "../deposits/deposits.ts"
 import { advance, type Job, TransitionRefused } from "../deposits/job.ts"
 import { claimOf } from "../deposits/job-claim.ts"
 import type { JobId } from "../domain/ids.ts"
 import { isDatabaseAway } from "../postgres/database-away.ts"
-import { type Finding, findingOf } from "./finding.ts"
+import { addressUnknown, type Finding, findingOf } from "./finding.ts"
 import { annotateJob, logSettled } from "./job-log.ts"
+import { type Recipient, recipientsOf } from "./recipients.ts"
 import { type Found, Settlement } from "./settlement.ts"
 
 /** Heartbeats in the length of a lease: two may fail before the lease is lost. */
@@ -26,6 +30,8 @@ const heartbeatsPerLease = 3
 /** Far longer than any endpoint is waited for: this is for a validator that is stuck. */
 const verifyTimeout = Duration.minutes(5)
 const releaseTimeout = Duration.seconds(3)
+/** For a database that hangs. */
+const recipientsTimeout = Duration.seconds(10)
 const databaseAwayPauses = Schedule.min([
   Schedule.exponential("100 millis"),
   Schedule.spaced("2 seconds")
@@ -46,7 +52,7 @@ interface Known {
 export const workOn = Effect.fnUntraced(function* (
   jobs: ReadonlyArray<Job>,
   options: BatchOptions
-): Effect.fn.Return<void, never, Deposits | Settlement | Validator> {
+): Effect.fn.Return<void, never, Addresses | Deposits | Settlement | SurehookConfig | Validator> {
   const deposits = yield* Deposits
   const settlement = yield* Settlement
   const validator = yield* Validator
@@ -58,7 +64,27 @@ export const workOn = Effect.fnUntraced(function* (
   // Heartbeat and settlement both append to the same jobs, so they take turns.
   const turn = Semaphore.makeUnsafe(1)
 
-  const verify = (job: Job) =>
+  /**
+   * Until the registered addresses can be read nothing may be credited, and nothing has to fail: the
+   * heartbeat keeps what we hold.
+   */
+  const recipients = recipientsOf(jobs).pipe(
+    Effect.timeout(recipientsTimeout),
+    Effect.tapError(({ message }) =>
+      Effect.logWarning(`the registered addresses could not be read, trying again: ${message}`)
+    ),
+    Effect.retry(databaseAwayPauses),
+    Effect.orDie
+  )
+
+  const find = (job: Job, recipient: Recipient) =>
+    (recipient._tag === "Refused" ? Effect.succeed(addressUnknown) : verify(job)).pipe(
+      Effect.flatMap((finding) =>
+        Queue.offer(findings, { id: job.id, finding: withAccount(finding, recipient) })
+      )
+    )
+
+  const verify = (job: Job): Effect.Effect<Finding> =>
     Effect.suspend(() => validator.verify(claimOf(job))).pipe(
       Effect.timeoutOrElse({
         duration: verifyTimeout,
@@ -68,8 +94,7 @@ export const workOn = Effect.fnUntraced(function* (
       annotateJob(job),
       Effect.exit,
       Effect.map(findingOf),
-      Effect.flatMap((finding) => excuseOutage(job, finding)),
-      Effect.flatMap((finding) => Queue.offer(findings, { id: job.id, finding }))
+      Effect.flatMap((finding) => excuseOutage(job, finding))
     )
 
   /**
@@ -227,8 +252,12 @@ export const workOn = Effect.fnUntraced(function* (
   yield* Effect.scoped(
     Effect.gen(function* () {
       yield* Effect.forkScoped(heartbeat)
+      const known = yield* recipients
       yield* Effect.forkScoped(
-        Effect.forEach(jobs, verify, { concurrency: "unbounded", discard: true })
+        Effect.forEach(known, ({ job, recipient }) => find(job, recipient), {
+          concurrency: "unbounded",
+          discard: true
+        })
       )
       yield* settleAll
     })
@@ -238,6 +267,11 @@ export const workOn = Effect.fnUntraced(function* (
     Effect.onInterrupt(() => release)
   )
 })
+
+const withAccount = (finding: Finding, recipient: Recipient): Finding =>
+  finding._tag === "Confirmed" && recipient._tag === "Registered"
+    ? { ...finding, account_reference: recipient.account_reference }
+    : finding
 
 const logLost = (job: Job) =>
   Effect.logWarning("the lease was lost to another worker, whose result counts").pipe(

@@ -5,6 +5,7 @@
  *     not found: not seen yet, or dropped               transient      yes
  *     reverted, or holds no such transfer               permanent      yes, and is the last
  *     our own call was wrong, chain not configured      permanent      yes, and is the last
+ *     the address is not registered                     permanent      yes, and is the last
  *     endpoint down, too slow, 429, 5xx, nonsense       rpc_failure    yes, unless it opens the last circuit
  *     anything else: a bug of ours                      unknown        yes
  *     not deep enough yet                               -              no
@@ -15,7 +16,12 @@ import type { ErrorType } from "../../machines/deposit-events.ts"
 import type { Evidence, ValidatorError, Verdict } from "../chains/validator.ts"
 
 export type Finding =
-  | { readonly _tag: "Confirmed"; readonly verdict: Extract<Verdict, { _tag: "Confirmed" }> }
+  | {
+      readonly _tag: "Confirmed"
+      readonly verdict: Extract<Verdict, { _tag: "Confirmed" }>
+      /** Whose deposit it is, if its address is registered. */
+      readonly account_reference?: string
+    }
   | { readonly _tag: "NotFinal"; readonly verdict: Extract<Verdict, { _tag: "NotFinal" }> }
   | { readonly _tag: "CircuitsOpen"; readonly retry_after: Duration.Duration }
   | Failure
@@ -42,6 +48,13 @@ const failure = (
   evidence: Evidence | null,
   retry_after: Duration.Duration | null = null
 ): Failure => ({ _tag: "Failure", error_type, error, retry_after, evidence })
+
+/** Known without asking the chain. Anybody can pay to any address: it is nobody's money until it is somebody's. */
+export const addressUnknown: Failure = failure(
+  "permanent",
+  "the address is not registered for this tenant: register it (`surehook addresses add`, or POST /v1/addresses) and replay the deposit",
+  null
+)
 
 const ofVerdict = (verdict: Verdict): Finding => {
   switch (verdict._tag) {

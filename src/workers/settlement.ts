@@ -143,6 +143,7 @@ const prepare = Effect.fnUntraced(function* (
     case "Confirmed": {
       const { identity, amount, block_number, block_hash, confirmations, finality, evidence } =
         finding.verdict
+      const { account_reference } = finding
       const { context } = job.state
       return as(
         {
@@ -155,6 +156,7 @@ const prepare = Effect.fnUntraced(function* (
           block_hash,
           confirmations,
           finality,
+          ...(account_reference === undefined ? {} : { account_reference }),
           evidence
         },
         {

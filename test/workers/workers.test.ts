@@ -4,8 +4,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { TestClock } from "effect/testing"
+import { Addresses } from "../../src/addresses/addresses.ts"
 import { CircuitsOpen, RpcFailure, type Verdict } from "../../src/chains/validator.ts"
 import { Settings } from "../../src/config/settings.ts"
+import { SurehookConfig } from "../../src/config/surehook-config.ts"
 import { Deposits } from "../../src/deposits/deposits.ts"
 import type { Job } from "../../src/deposits/job.ts"
 import { JobSignal } from "../../src/deposits/job-signal.ts"
@@ -16,8 +18,15 @@ import { Settlement } from "../../src/workers/settlement.ts"
 import { workersLayer } from "../../src/workers/workers.ts"
 import { depositsLayer, localchain, newJobs, readJobs, received } from "../deposits/jobs.ts"
 import { confirmAll, confirmed, type Script, validatorOf } from "../support/scripted-validator.ts"
+import { passTimeUntil } from "./passing-time.ts"
 
-const stores = Layer.mergeAll(Settlement.layer, JobSignal.layer).pipe(
+const noConfig = Layer.succeed(SurehookConfig, {
+  sources: new Map(),
+  chains: new Map(),
+  apiTokens: []
+})
+
+const stores = Layer.mergeAll(Settlement.layer, JobSignal.layer, Addresses.layer, noConfig).pipe(
   Layer.provide(SecureRandom.layerWebCrypto),
   Layer.provideMerge(creditorLayer),
   Layer.provideMerge(depositsLayer)
@@ -48,25 +57,6 @@ const startWorkers = (
       scope
     )
     return { stop: Scope.close(scope, Exit.void) }
-  })
-
-/** Lets time pass in steps until the jobs are as they should be; fails after `limit` of it. */
-const passTimeUntil = (
-  ids: ReadonlyArray<JobId>,
-  isSo: (job: Job) => boolean,
-  limit: Duration.Input = "30 minutes"
-) =>
-  Effect.gen(function* () {
-    const stepMillis = 100
-    for (let passed = 0; ; passed += stepMillis) {
-      const jobs = yield* readJobs(ids)
-      if (jobs.length === ids.length && jobs.every(isSo)) return jobs
-      if (passed > Duration.toMillis(Duration.fromInputUnsafe(limit))) {
-        const states = jobs.map(({ state }) => `${state.status} ${state.context.last_error}`)
-        return assert.fail(`after ${passed / 1000} s: ${states.join(", ")}`)
-      }
-      yield* TestClock.adjust(stepMillis)
-    }
   })
 
 const hasStatus = (status: string) => (job: Job) => job.state.status === status

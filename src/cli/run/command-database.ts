@@ -68,3 +68,11 @@ export const reading = <A, E, R>(query: Effect.Effect<A, E, R>) =>
       )
     )
   }).pipe(withDatabase({ create: false }))
+
+/** Changes the database in one transaction: all of it, or nothing. */
+export const writing = <A, E, R>(change: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const sql = yield* PgClient.PgClient
+    yield* refuseIfNotMigrated
+    return yield* sql.withTransaction(change)
+  }).pipe(withDatabase({ create: false }))
