@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto"
 import { performance } from "node:perf_hooks"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, type Redacted } from "effect"
+import { Addresses } from "../src/addresses/addresses.ts"
 import { validatorLayer } from "../src/chains/chains.ts"
 import type { Validator } from "../src/chains/validator.ts"
 import type { ChainConfig } from "../src/config/chain-config.ts"
@@ -108,6 +109,7 @@ export const measureLifecycle = (
           workersLayer.pipe(
             Layer.provide(Settlement.layer),
             Layer.provide(creditorLayer),
+            Layer.provide(Addresses.layer),
             Layer.provide(validator),
             Layer.provide(environment)
           )

@@ -71,6 +71,8 @@ export interface ServiceOptions {
   readonly chains?: ReadonlyArray<ChainConfig>
   /** Instead of the one that speaks Standard Webhooks. */
   readonly sources?: ReadonlyArray<Source>
+  /** What the config has beside or instead. */
+  readonly config?: Partial<SurehookConfig["Service"]>
   readonly env?: Readonly<Record<string, string>>
   /** Instead of the one that asks the chains. */
   readonly validator?: Layer.Layer<Validator>
@@ -91,10 +93,10 @@ export const startService = (
       DATABASE_URL: Redacted.value(options.databaseUrl),
       ...options.env
     })
-    const config = Layer.succeed(
-      SurehookConfig,
-      configOf(options.chains ?? [unreachableChain], options.sources)
-    )
+    const config = Layer.succeed(SurehookConfig, {
+      ...configOf(options.chains ?? [unreachableChain], options.sources),
+      ...options.config
+    })
     const context = yield* Layer.build(
       serviceWith({ validator: options.validator ?? validatorLayer, intake: Intake.layer }).pipe(
         Layer.provide([settings, config]),
