@@ -5,9 +5,8 @@ import { HttpApiClient, HttpApiMiddleware } from "effect/http-api"
 import { Api } from "../api/api.ts"
 import { Authorization } from "../api/authorization.ts"
 import { NotFound } from "../api/problems.ts"
-import type { Address } from "../domain/chain.ts"
+import type { Address, ChainName } from "../domain/chain.ts"
 import type { JobId } from "../domain/ids.ts"
-import { chainName } from "./demo-config.ts"
 
 export const makeDemoApi = Effect.fnUntraced(function* (url: string, apiToken: string) {
   const bearer = HttpApiMiddleware.layerClient(Authorization, ({ next, request }) =>
@@ -20,8 +19,8 @@ export const makeDemoApi = Effect.fnUntraced(function* (url: string, apiToken: s
     events: (job_id: JobId) =>
       Effect.map(client.jobs.events({ params: { job_id } }), ({ events }) => events),
     /** What an address was credited; none if nothing ever was. */
-    balances: (address: Address) =>
-      client.accounts.balances({ params: { chain: chainName, address }, query: {} }).pipe(
+    balances: (chain: ChainName, address: Address) =>
+      client.accounts.balances({ params: { chain, address }, query: {} }).pipe(
         Effect.map(({ balances }) => balances),
         Effect.catchIf(
           (error) => error instanceof NotFound,

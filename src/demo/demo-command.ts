@@ -2,11 +2,17 @@
 import { Cause, Console, Effect, Predicate } from "effect"
 import { Command, Flag } from "effect/cli"
 import type { DemoOptions } from "./demo.ts"
+import { chainChoices } from "./demo-chains.ts"
 import { makeScreen } from "./screen.ts"
 
 const stay = Flag.Boolean("stay").pipe(
   Flag.withDescription("Leave everything running afterwards, and say how to use it"),
   Flag.withDefault(false)
+)
+
+const chain = Flag.Literals("chain", chainChoices).pipe(
+  Flag.withDescription("Which chains take part"),
+  Flag.withDefault("all")
 )
 
 /** A failure that was told already. */
@@ -28,7 +34,7 @@ const tellFailure = <A, E, R>(demo: Effect.Effect<A, E, R>) =>
   )
 
 const firstLine =
-  "Starting a local EVM chain (anvil), an embedded Postgres and the service: a few seconds. Ctrl-C stops all."
+  "Starting local chains, an embedded Postgres and the service: a few seconds. Ctrl-C stops all."
 
 const run = (options: DemoOptions) =>
   Effect.gen(function* () {
@@ -41,17 +47,20 @@ const run = (options: DemoOptions) =>
     )
   }).pipe(Effect.scoped, tellFailure)
 
-export const demoCommand = Command.make("demo", { stay }, run).pipe(
+export const demoCommand = Command.make("demo", { chain, stay }, run).pipe(
   Command.withDescription(
-    `Credit real deposits on a local chain, exactly once, and watch how.
+    `Credit deposits on local chains, exactly once, and watch how.
 
-  Starts an embedded Postgres, an EVM chain (anvil) and the service, sends the webhooks that
-  providers send, good and bad, and compares every credited balance with the chain. Exits 0 only
-  if each confirmed deposit was credited exactly once, and nothing else was.`
+  Starts an embedded Postgres, the service and one chain of each family: EVM (anvil) and Solana
+  (litesvm) execute real transactions, while Aptos and Starknet, of which no node comes from npm,
+  are fronts that answer as their nodes do. Each is announced in another provider's format, good
+  and bad, and every credited balance is compared with the chain. Exits 0 only if each confirmed
+  deposit was credited exactly once, and nothing else was.`
   ),
-  Command.withShortDescription("Watch real deposits on a local chain being credited exactly once"),
+  Command.withShortDescription("Watch deposits on local chains being credited exactly once"),
   Command.withExamples([
     { command: "surehook demo", description: "The whole demo, in under a minute" },
+    { command: "surehook demo --chain solana", description: "One chain alone" },
     { command: "surehook demo --stay", description: "And leave the service running" }
   ])
 )

@@ -11,8 +11,8 @@ import { configLayer } from "../ingest/config-layer.ts"
 import { choosePort } from "../postgres/embedded-server.ts"
 import { serviceLayer } from "../service.ts"
 import { formatJsonLine, knownSecrets, makeRedactor } from "../telemetry/logging.ts"
-import { configYaml, type DemoSecrets } from "./demo-config.ts"
-import type { LocalChain } from "./local-chain.ts"
+import type { DemoChain } from "./demo-chain.ts"
+import { configYaml } from "./demo-config.ts"
 
 const usualPort = 3000
 /** Longer than the outage (see play.ts), so that the call which probes the RPC finds it well again. */
@@ -42,8 +42,8 @@ const logInto = (file: string) =>
   )
 
 export const startService = Effect.fnUntraced(function* (options: {
-  readonly secrets: DemoSecrets
-  readonly chain: LocalChain
+  readonly apiToken: string
+  readonly chains: ReadonlyArray<DemoChain>
   /** Outside of the folder, because it is what is left to look at if the demo fails. */
   readonly logFile: string
   readonly folder: string
@@ -52,11 +52,11 @@ export const startService = Effect.fnUntraced(function* (options: {
 }) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const { secrets, chain, folder, logFile, stay } = options
+  const { apiToken, chains, folder, logFile, stay } = options
   const configPath = path.join(folder, "surehook.yaml")
   const dataDir = path.join(folder, "data")
   yield* fs.chmod(folder, passThrough)
-  yield* fs.writeFileString(configPath, configYaml(secrets, chain), { mode: ownerOnly })
+  yield* fs.writeFileString(configPath, configYaml(chains, apiToken), { mode: ownerOnly })
 
   const settings = Settings.layerFrom({
     PORT: `${stay ? yield* choosePort(usualPort) : 0}`,

@@ -1,29 +1,27 @@
 /**
- * The demo: a Postgres, a chain and the service, all of them real, and a provider that sends what
- * providers send. It succeeds only if each confirmed deposit is credited exactly once.
+ * The demo: a Postgres, chains and the service, and providers that send what providers send. It
+ * succeeds only if each confirmed deposit is credited exactly once.
  */
+import { randomBytes } from "node:crypto"
 import process from "node:process"
 import { Clock, Duration, Effect, Exit, FileSystem, Schema } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { makeSecrets } from "./demo-config.ts"
+import type { DemoChain } from "./demo-chain.ts"
+import { type ChainChoice, startChains } from "./demo-chains.ts"
 import { startService } from "./demo-service.ts"
 import { expectationOf } from "./expect.ts"
-import { startLocalChain } from "./local-chain.ts"
 import { observe } from "./observe.ts"
 import { type Played, play } from "./play.ts"
 import { reportLines } from "./report.ts"
-import { scenarios } from "./scenarios.ts"
 import type { Screen } from "./screen.ts"
 import { makeStage, type Stage } from "./stage.ts"
 import { invite } from "./stay.ts"
 import { differences } from "./verdict.ts"
 import { awaitTheRest } from "./waiting.ts"
 
-/** A person reads along. */
-const pauseBetweenScenarios = Duration.millis(800)
-
 export interface DemoOptions {
   readonly stay: boolean
+  readonly chain: ChainChoice
 }
 
 /** It could not be shown that each confirmed deposit is credited exactly once, and nothing else. */
@@ -32,9 +30,9 @@ export class DemoFailed extends Schema.TaggedError<DemoFailed>()("DemoFailed", {
 }) {}
 
 export const runDemo = Effect.fnUntraced(
-  function* (screen: Screen, { stay }: DemoOptions) {
+  function* (screen: Screen, { chain, stay }: DemoOptions) {
     const startedAt = yield* Clock.currentTimeMillis
-    const stage = yield* start(screen, stay)
+    const stage = yield* start(screen, chain, stay)
     yield* Effect.raceFirst(perform(stage, startedAt, stay), stage.journal.follow)
   },
   (demo, screen) => Effect.onInterrupt(demo, () => screen.print("Stopping …")),
@@ -42,11 +40,11 @@ export const runDemo = Effect.fnUntraced(
   Effect.provide(FetchHttpClient.layer)
 )
 
-const start = Effect.fnUntraced(function* (screen: Screen, stay: boolean) {
+const start = Effect.fnUntraced(function* (screen: Screen, choice: ChainChoice, stay: boolean) {
   const fs = yield* FileSystem.FileSystem
-  const secrets = makeSecrets()
-  yield* screen.status("the chain starts …")
-  const chain = yield* startLocalChain
+  const apiToken = `demo_${randomBytes(18).toString("base64url")}`
+  yield* screen.status("the chains start …")
+  const chains = yield* startChains(choice)
 
   yield* screen.status("Postgres and the service start …")
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "surehook-demo-" })
@@ -59,7 +57,7 @@ const start = Effect.fnUntraced(function* (screen: Screen, stay: boolean) {
           Effect.orElseSucceed(fs.exists(logFile), () => false)
         )
   )
-  const service = yield* startService({ secrets, chain, folder, logFile, stay }).pipe(
+  const service = yield* startService({ apiToken, chains, folder, logFile, stay }).pipe(
     Effect.catchTag("EmbeddedPostgresError", ({ message }) =>
       // Never the database that DATABASE_URL happens to name: it may hold real deposits.
       Effect.fail(new DemoFailed({ message: `${message} The demo itself needs the embedded one.` }))
@@ -69,7 +67,7 @@ const start = Effect.fnUntraced(function* (screen: Screen, stay: boolean) {
   yield* screen.print(
     `The service listens on ${service.url}. Each line is an event of its log, at its time in UTC.\n`
   )
-  return yield* makeStage({ chain, service, secrets, screen })
+  return yield* makeStage({ apiToken, chains, service, screen })
 })
 
 const perform = Effect.fnUntraced(function* (stage: Stage, startedAt: number, stay: boolean) {
@@ -104,11 +102,18 @@ const staying = (stage: Stage, hasFailed: boolean) =>
 const playAll = (stage: Stage) =>
   Effect.gen(function* () {
     const played: Array<Played> = []
-    for (const scenario of scenarios) {
-      if (played.length > 0) yield* Effect.sleep(pauseBetweenScenarios)
-      const subject = { number: played.length + 1, name: scenario.name }
-      played.push(yield* play(stage, subject, scenario))
+    for (const chain of stage.chains) {
+      yield* stage.notice(chain.title)
+      for (const scenario of chain.scenarios) {
+        const subject = { number: played.length + 1, name: scenario.name }
+        played.push(yield* play(stage, chain, subject, scenario))
+        yield* Effect.sleep(pauseAfter(chain))
+      }
     }
     yield* awaitTheRest(stage, played)
     return played
   }).pipe(Effect.scoped, Effect.ensuring(stage.screen.status("")))
+
+/** A person reads along: long where each line is new, and short where it is the same on another chain. */
+const pauseAfter = ({ kind }: DemoChain): Duration.Duration =>
+  Duration.millis(kind === "evm" ? 800 : 300)

@@ -1,8 +1,11 @@
 /** What the verdict must expect of what was played. */
 
 import { label } from "./live-view.ts"
-import type { Played, Sent } from "./play.ts"
+import type { Sent, Played as Whole } from "./play.ts"
 import type { Expectation, ExpectedAnswer } from "./verdict.ts"
+
+/** A scenario that was played, on whatever chain. */
+type Played = Omit<Whole, "chain">
 
 export const expectationOf = (played: ReadonlyArray<Played>): Expectation => ({
   confirmed: played.flatMap(({ payments }) => payments.filter(({ isReal }) => isReal)),
@@ -51,6 +54,8 @@ const expectedOf = ({
       return accepted("dead-lettered", fate.because)
     case "Duplicate":
       return { answer: "duplicate", because: null, fate: null }
+    case "Ignored":
+      return { answer: "ignored", because: fate.because, fate: null }
     case "Refused":
       return { answer: `refused ${fate.status}`, because: fate.because, fate: null }
   }

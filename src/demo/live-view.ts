@@ -1,6 +1,6 @@
 /** One line for each transition, and for each thing that happens beside the log. */
 import type { EventRecord } from "../event-log/event-record.ts"
-import { longestName } from "./scenarios.ts"
+import { longestName } from "./scenario.ts"
 import { type Color, cut, type Screen } from "./screen.ts"
 
 /** 12:00:01.234 */

@@ -7,18 +7,18 @@ import type { EventView } from "../api/api.ts"
 import type { Address } from "../domain/chain.ts"
 import type { JobId } from "../domain/ids.ts"
 import { makeDemoApi } from "./demo-api.ts"
+import type { DemoChain } from "./demo-chain.ts"
 import type { Played } from "./play.ts"
-import type { DemoToken } from "./scenarios.ts"
 import type { Stage } from "./stage.ts"
 import type { Balance, Job, Outcome, Transfer } from "./verdict.ts"
 
 const concurrency = 8
 
 export const observe = Effect.fnUntraced(function* (
-  { chain, secrets, service: { sql, url } }: Stage,
+  { apiToken, service: { sql, url } }: Stage,
   played: ReadonlyArray<Played>
 ) {
-  const api = yield* makeDemoApi(url, secrets.apiToken)
+  const api = yield* makeDemoApi(url, apiToken)
 
   const ids = yield* sql<{ id: JobId }>`SELECT id FROM funding_event_jobs ORDER BY id`
   const jobs = yield* Effect.forEach(
@@ -38,26 +38,26 @@ export const observe = Effect.fnUntraced(function* (
     SELECT token, trim_scale(sum(amount))::text AS sum
     FROM ledger_entries GROUP BY token ORDER BY token`
 
-  const balancesOf = Effect.fnUntraced(function* (address: Address) {
+  const balancesOf = Effect.fnUntraced(function* ({ chain, address }: Place) {
     const credited = new Map(
-      (yield* api.balances(address)).map(({ token, amount }) => [token, amount])
+      (yield* api.balances(chain.name, address)).map(({ token, amount }) => [token, amount])
     )
-    return yield* Effect.forEach(tokens, (token) =>
+    return yield* Effect.forEach(chain.tokens, (token) =>
       Effect.map(
         chain.balance(token, address),
         (onChain): Balance => ({ address, token, credited: credited.get(token) ?? "0", onChain })
       )
     )
   })
-  const balances = yield* Effect.forEach(addressesOf(played), balancesOf, { concurrency })
+  const balances = yield* Effect.forEach(placesOf(played), balancesOf, { concurrency })
 
   return {
     answers: played.flatMap(({ sent }) =>
       sent.flatMap(({ answers }) =>
         answers.map((answer) =>
           answer._tag === "Taken"
-            ? { answer: answer.status, reason: null, job_id: answer.job_id }
-            : { answer: `refused ${answer.status}`, reason: answer.detail, job_id: null }
+            ? { answer: answer.status, reason: answer.detail, job_ids: answer.job_ids }
+            : { answer: `refused ${answer.status}`, reason: answer.detail, job_ids: [] }
         )
       )
     ),
@@ -68,16 +68,21 @@ export const observe = Effect.fnUntraced(function* (
   } satisfies Outcome
 })
 
-const tokens: ReadonlyArray<DemoToken> = ["ETH", "USDC"]
+interface Place {
+  readonly chain: DemoChain
+  readonly address: Address
+}
 
 /** Every address that something was paid to, or was said to be. */
-const addressesOf = (played: ReadonlyArray<Played>): ReadonlyArray<Address> => [
-  ...new Set(
-    played.flatMap(({ payments, sent }) =>
-      [...payments, ...sent.map(({ payment }) => payment)].map(({ to_address }) => to_address)
-    )
-  )
-]
+const placesOf = (played: ReadonlyArray<Played>): ReadonlyArray<Place> => {
+  const places = new Map<Address, Place>()
+  for (const { chain, payments, sent } of played) {
+    for (const { to_address } of [...payments, ...sent.flatMap((one) => one.payments)]) {
+      places.set(to_address, { chain, address: to_address })
+    }
+  }
+  return [...places.values()]
+}
 
 const jobOf = (job_id: JobId, events: ReadonlyArray<typeof EventView.Type>): Job => {
   const state = events.at(-1)?.to_state ?? "unknown"

@@ -1,17 +1,17 @@
 /** Plays one scenario: puts its transactions on the chain, sends its webhooks, awaits what comes of them. */
 import { Duration, Effect } from "effect"
 import type { EventRecord } from "../event-log/event-record.ts"
-import { confirmations } from "./demo-config.ts"
+import type { DemoChain, Payment } from "./demo-chain.ts"
 import { isSettled } from "./journal.ts"
 import type { Subject } from "./live-view.ts"
-import { inventedPayment, type Payment } from "./local-chain.ts"
-import type { Scenario, Webhook } from "./scenarios.ts"
+import type { RpcFront } from "./rpc-front.ts"
+import type { Scenario, Webhook } from "./scenario.ts"
 import type { Stage } from "./stage.ts"
 import { type Answer, deliver } from "./webhooks.ts"
 
 /** A person reads along. */
 const pauseBetweenWebhooks = Duration.millis(250)
-const secondBlockAfter = Duration.millis(500)
+const deeperAfter = Duration.millis(500)
 const outageSeconds = 3
 /** More than anything here takes: what is not there by then shows in the verdict. */
 const patience = Duration.seconds(60)
@@ -19,12 +19,13 @@ const patience = Duration.seconds(60)
 export interface Sent {
   readonly webhook: Webhook
   /** What it announced. */
-  readonly payment: Payment
+  readonly payments: ReadonlyArray<Payment>
   /** One for each copy, the accepted one first. */
   readonly answers: ReadonlyArray<Answer>
 }
 
 export interface Played {
+  readonly chain: DemoChain
   readonly subject: Subject
   readonly payments: ReadonlyArray<Payment>
   readonly sent: ReadonlyArray<Sent>
@@ -32,21 +33,26 @@ export interface Played {
 
 export const play = Effect.fnUntraced(function* (
   stage: Stage,
+  chain: DemoChain,
   subject: Subject,
   { onChain, webhooks, circumstance }: Scenario
 ) {
-  const { anvil, send } = stage.chain
-  const payments = (yield* Effect.forEach(onChain, send)).flat()
+  const payments = (yield* Effect.forEach(onChain, chain.send)).flat()
   for (const { tx_hash } of payments) stage.assign(tx_hash, subject)
-  if (payments.length > 0) yield* anvil.mine(circumstance === "one block" ? 1 : confirmations)
-  if (circumstance === "outage") yield* beginOutage(stage)
+  if (payments.length > 0) {
+    yield* chain.include
+    if (circumstance !== "not deep") yield* chain.deepen
+  }
+  if (circumstance === "outage" && chain.front !== undefined) {
+    yield* beginOutage(stage, chain.front)
+  }
 
   const sent: Array<Sent> = []
   for (const webhook of webhooks) {
     if (sent.length > 0) yield* Effect.sleep(pauseBetweenWebhooks)
-    const payment = payments[webhook.payment ?? 0] ?? inventedPayment()
-    const answers = yield* deliverCopies(stage, webhook, payment)
-    sent.push({ webhook, payment, answers })
+    const told = announced(webhook, payments, chain)
+    const answers = yield* deliverCopies(stage, chain, webhook, told)
+    sent.push({ webhook, payments: told, answers })
     yield* showAnswers(stage, subject, answers)
 
     if (circumstance === "outage") {
@@ -55,22 +61,29 @@ export const play = Effect.fnUntraced(function* (
         yield* awaitJobs(stage, answers, (is) => is.type === "processing.released")
       continue
     }
-    if (circumstance === "one block") {
+    if (circumstance === "not deep") {
       yield* awaitJobs(stage, answers, (is) => isSettled(is) || is.type === "confirmation.awaited")
-      yield* Effect.sleep(secondBlockAfter)
-      yield* anvil.mine(1)
-      yield* stage.notice("the chain mines another block")
+      yield* Effect.sleep(deeperAfter)
+      yield* chain.deepen
+      yield* stage.notice(`${chain.name} goes on: now it is deep enough`)
     }
     yield* awaitJobs(stage, answers, isSettled)
   }
-  return { subject, payments, sent } satisfies Played
+  return { chain, subject, payments, sent } satisfies Played
 })
 
-const beginOutage = Effect.fnUntraced(function* ({ chain, notice }: Stage) {
-  yield* chain.front.setMode({ _tag: "Status", status: 503 })
+const announced = (
+  { payment = 0 }: Webhook,
+  payments: ReadonlyArray<Payment>,
+  chain: DemoChain
+): ReadonlyArray<Payment> =>
+  payment === "all" ? payments : [payments[payment] ?? chain.invented()]
+
+const beginOutage = Effect.fnUntraced(function* ({ notice }: Stage, front: RpcFront) {
+  yield* front.setMode({ _tag: "Status", status: 503 })
   yield* notice(`the chain's RPC answers 503 from now on, for ${outageSeconds} s`)
   yield* Effect.sleep(Duration.seconds(outageSeconds)).pipe(
-    Effect.andThen(chain.front.setMode({ _tag: "Forward" })),
+    Effect.andThen(front.setMode({ _tag: "Forward" })),
     Effect.andThen(notice("the chain's RPC is well again, and its circuit closes in a moment")),
     Effect.forkScoped
   )
@@ -78,13 +91,14 @@ const beginOutage = Effect.fnUntraced(function* ({ chain, notice }: Stage) {
 
 /** All copies at the same moment. */
 const deliverCopies = Effect.fnUntraced(function* (
-  { service, secrets, chain }: Stage,
+  { service }: Stage,
+  { call, sourceId }: DemoChain,
   webhook: Webhook,
-  payment: Payment
+  payments: ReadonlyArray<Payment>
 ) {
-  const index = webhook.withIndex === true ? yield* chain.firstLogIndex(payment.tx_hash) : undefined
+  const url = `${service.url}/v1/webhooks/${webhook.source ?? sourceId}`
   const answers = yield* Effect.replicateEffect(
-    deliver({ url: service.url, key: secrets.key, webhook, payment, index }),
+    Effect.flatMap(call(webhook, payments), (made) => deliver(url, made)),
     webhook.copies ?? 1,
     { concurrency: "unbounded" }
   )
@@ -105,12 +119,15 @@ const showAnswers = Effect.fnUntraced(function* (
     return yield* stage.answered(subject, `refused ${first.status}`, first.detail)
   }
   if (others === 0) return
+  if (first?.status === "ignored") {
+    return yield* stage.answered(subject, "ignored", first.detail ?? "no deposit")
+  }
   const known = others === 1 ? "duplicate" : `${others} duplicates`
   yield* stage.answered(subject, known, "the same job is named, nothing is done")
 })
 
 export const jobsOf = (answers: ReadonlyArray<Answer>): ReadonlySet<string> =>
-  new Set(answers.flatMap((answer) => (answer._tag === "Taken" ? [answer.job_id] : [])))
+  new Set(answers.flatMap((answer) => (answer._tag === "Taken" ? answer.job_ids : [])))
 
 const awaitJobs = (
   { journal }: Stage,

@@ -1,7 +1,7 @@
 /** The end of the demo: what was sent and what came of it, and every balance beside the chain's. */
 import { label } from "./live-view.ts"
 import { jobsOf, type Played } from "./play.ts"
-import { longestName } from "./scenarios.ts"
+import { longestName } from "./scenario.ts"
 import { type Color, type Screen, wrap } from "./screen.ts"
 import type { Balance, Expectation, Outcome } from "./verdict.ts"
 import type { Answer } from "./webhooks.ts"
@@ -13,11 +13,20 @@ interface Row {
   readonly reasons: ReadonlyArray<string>
 }
 
-const headings = ["sent", "accepted", "duplicate", "refused", "credited", "dead-lettered"] as const
+const headings = [
+  "sent",
+  "accepted",
+  "duplicate",
+  "ignored",
+  "refused",
+  "credited",
+  "dead-lettered"
+] as const
 const headingColors: ReadonlyArray<Color | undefined> = [
   undefined,
   undefined,
   undefined,
+  "magenta",
   "magenta",
   "green",
   "red"
@@ -39,13 +48,14 @@ const rowOf = ({ subject, sent }: Played, { jobs }: Outcome): Row => {
       answers.length,
       count((answer) => answer._tag === "Taken" && answer.status === "accepted"),
       count((answer) => answer._tag === "Taken" && answer.status === "duplicate"),
+      count((answer) => answer._tag === "Taken" && answer.status === "ignored"),
       count((answer) => answer._tag === "Refused"),
       became("credited").length,
       deadLettered.length
     ],
     reasons: [
       ...answers.flatMap((answer) =>
-        answer._tag === "Refused" ? [`${answer.status}: ${answer.detail}`] : []
+        answer.detail === null ? [] : [`${answer.status}: ${answer.detail}`]
       ),
       ...deadLettered.map(({ reason }) => `dead-lettered: ${reason ?? "no reason"}`),
       ...became("already credited").map(() => "the second claim is completed without a credit")

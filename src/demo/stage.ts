@@ -1,8 +1,8 @@
-/** What the parts of a running demo share: the chain, the service, the log, the screen. */
+/** What the parts of a running demo share: the chains, the service, the log, the screen. */
 import { Clock, Effect } from "effect"
 import type { SqlError } from "effect/sql"
 import type { EventRecord } from "../event-log/event-record.ts"
-import type { DemoSecrets } from "./demo-config.ts"
+import type { DemoChain } from "./demo-chain.ts"
 import type { DemoService } from "./demo-service.ts"
 import { type Journal, makeJournal } from "./journal.ts"
 import {
@@ -13,13 +13,12 @@ import {
   noticeLine,
   type Subject
 } from "./live-view.ts"
-import type { LocalChain } from "./local-chain.ts"
 import type { Screen } from "./screen.ts"
 
 export interface Stage {
-  readonly chain: LocalChain
+  readonly chains: ReadonlyArray<DemoChain>
   readonly service: DemoService
-  readonly secrets: DemoSecrets
+  readonly apiToken: string
   readonly screen: Screen
   readonly journal: Journal
   /** Whatever is claimed about this transaction belongs to that scenario. */
@@ -37,7 +36,7 @@ export interface Stage {
 const stranger: Subject = { number: null, name: "sent by you" }
 
 export const makeStage = Effect.fnUntraced(function* (
-  props: Pick<Stage, "chain" | "service" | "secrets" | "screen">
+  props: Pick<Stage, "apiToken" | "chains" | "service" | "screen">
 ) {
   const { screen, service } = props
   const byTransaction = new Map<string, Subject>()

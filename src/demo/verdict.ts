@@ -18,9 +18,9 @@ export interface ExpectedAnswer {
   readonly answer: string
   /** Stands in the refusal. */
   readonly because: string | null
-  /** What must become of the job that it makes; null if it makes none. */
+  /** What must become of each job that it makes; null if it makes none. */
   readonly fate: ExpectedFate | null
-  /** The answer, by its place, whose job it must name again; null if it is no duplicate. */
+  /** The answer, by its place, whose jobs it must name again; null if it is no duplicate. */
   readonly duplicateOf: number | null
 }
 
@@ -34,7 +34,7 @@ export interface ExpectedFate {
 export interface ObservedAnswer {
   readonly answer: string
   readonly reason: string | null
-  readonly job_id: string | null
+  readonly job_ids: ReadonlyArray<string>
 }
 
 export interface Expectation {
@@ -98,23 +98,25 @@ const answerFaults = (expected: Expectation, { answers }: Outcome): ReadonlyArra
         `${what}: answered ${told(given.answer, given.reason)}, expected ${told(answer, because)}`
       ]
     }
-    return duplicateOf === null || given.job_id === answers[duplicateOf]?.job_id
+    const named = given.job_ids.join(", ")
+    return duplicateOf === null || named === answers[duplicateOf]?.job_ids.join(", ")
       ? []
-      : [`${what}: answered with job ${given.job_id}, which is not that of the first`]
+      : [`${what}: answered with job ${named}, which is not that of the first`]
   })
 
 const jobFaults = (expected: Expectation, { answers, jobs }: Outcome): ReadonlyArray<string> => {
-  const announced = new Set(answers.flatMap(({ job_id }) => job_id ?? []))
+  const announced = new Set(answers.flatMap(({ job_ids }) => job_ids))
   const wrong = expected.answers.flatMap(({ what, fate }, index) => {
-    const job_id = answers[index]?.job_id ?? null
-    if (fate === null || job_id === null) return []
-    const job = jobs.find((one) => one.job_id === job_id)
-    if (job === undefined) return [`${what}: its job ${job_id} is not in the database`]
-    return job.fate === fate.fate && isBecause(fate.because, job.reason)
-      ? []
-      : [
-          `${what}: its job ended as ${told(job.fate, job.reason)}, expected ${told(fate.fate, fate.because)}`
-        ]
+    if (fate === null) return []
+    return (answers[index]?.job_ids ?? []).flatMap((job_id) => {
+      const job = jobs.find((one) => one.job_id === job_id)
+      if (job === undefined) return [`${what}: its job ${job_id} is not in the database`]
+      return job.fate === fate.fate && isBecause(fate.because, job.reason)
+        ? []
+        : [
+            `${what}: its job ended as ${told(job.fate, job.reason)}, expected ${told(fate.fate, fate.because)}`
+          ]
+    })
   })
   const unannounced = jobs.flatMap(({ job_id, fate }) =>
     announced.has(job_id) ? [] : [`job ${job_id} (${fate}) belongs to no accepted webhook`]

@@ -6,7 +6,9 @@ import { unreachableChain } from "../support/service.ts"
 
 const amount = (text: string) => Amount.make(text)
 const chain: ChainConfig = { ...unreachableChain, confirmations: 12 }
-const token = (thresholds: Partial<TokenConfig>): TokenConfig => ({
+const token = (
+  thresholds: Pick<TokenConfig, "large_above" | "large_confirmations" | "quorum_above">
+): TokenConfig => ({
   _tag: "Native",
   decimals: 18,
   ...thresholds

@@ -1,22 +1,36 @@
 /** What the demo expects of its own scenarios: an expectation that is too weak would hide a fault. */
 import { assert, describe, it } from "@effect/vitest"
+import type { Payment } from "../../src/demo/demo-chain.ts"
+import { evmScenarios } from "../../src/demo/evm/evm-scenarios.ts"
 import { expectationOf } from "../../src/demo/expect.ts"
-import { inventedPayment } from "../../src/demo/local-chain.ts"
-import type { Played } from "../../src/demo/play.ts"
-import { longestName, scenarios, type Webhook } from "../../src/demo/scenarios.ts"
+import { familyScenarios } from "../../src/demo/family-scenarios.ts"
+import { deadLettered, longestName, type Webhook } from "../../src/demo/scenario.ts"
 import type { Answer } from "../../src/demo/webhooks.ts"
+import { Address, ChainName, TxHash } from "../../src/domain/chain.ts"
 import { JobId } from "../../src/domain/ids.ts"
 
-const answer: Answer = { _tag: "Taken", status: "accepted", job_id: JobId.make("job") }
+const answer: Answer = {
+  _tag: "Taken",
+  status: "accepted",
+  job_ids: [JobId.make("job")],
+  detail: null
+}
 
-const playedWith = (isReal: boolean, webhooks: ReadonlyArray<Webhook>): Played => {
-  const payment = { ...inventedPayment(), isReal }
+const playedWith = (isReal: boolean, webhooks: ReadonlyArray<Webhook>) => {
+  const payment: Payment = {
+    chain: ChainName.make("localchain"),
+    tx_hash: TxHash.make("0x01"),
+    token: "USDC",
+    amount: "1000",
+    to_address: Address.make("0x02"),
+    isReal
+  }
   return {
     subject: { number: 1, name: "a scenario" },
     payments: [payment],
     sent: webhooks.map((webhook) => ({
       webhook,
-      payment,
+      payments: [payment],
       answers: Array.from({ length: webhook.copies ?? 1 }, () => answer)
     }))
   }
@@ -53,6 +67,13 @@ describe("what the demo expects", () => {
   })
 })
 
+const fate = deadLettered("")
+const scenarios = [
+  ...evmScenarios,
+  ...familyScenarios({ family: "Starknet", native: "USDC", spoofed: fate, failed: fate }),
+  ...familyScenarios({ family: "Aptos", isOneByOne: true, spoofed: fate, failed: fate })
+]
+
 describe("the demo's scenarios", () => {
   it("have names that fit into their column, each its own", () => {
     const names = scenarios.map(({ name }) => name)
@@ -70,7 +91,11 @@ describe("the demo's scenarios", () => {
           sum + (transaction._tag === "Splits" ? transaction.amounts.length : 1),
         0
       )
-      const announced = new Set(webhooks.map(({ payment }) => payment ?? 0))
+      const announced = new Set(
+        webhooks.flatMap(({ payment = 0 }) =>
+          payment === "all" ? Array.from({ length: payments }, (_, index) => index) : [payment]
+        )
+      )
       assert.strictEqual(announced.size, Math.max(1, payments), name)
     }
   })

@@ -51,11 +51,11 @@ const balance = ({ to_address: address, token }: Transfer, amount: string) => ({
 
 const right: Outcome = {
   answers: [
-    { answer: "accepted", reason: null, job_id: "job-1" },
-    { answer: "duplicate", reason: null, job_id: "job-1" },
-    { answer: "accepted", reason: null, job_id: "job-2" },
-    { answer: "refused 401", reason: "no signature fits", job_id: null },
-    { answer: "accepted", reason: null, job_id: "job-3" }
+    { answer: "accepted", reason: null, job_ids: ["job-1"] },
+    { answer: "duplicate", reason: null, job_ids: ["job-1"] },
+    { answer: "accepted", reason: null, job_ids: ["job-2"] },
+    { answer: "refused 401", reason: "no signature fits", job_ids: [] },
+    { answer: "accepted", reason: null, job_ids: ["job-3"] }
   ],
   jobs: [
     { job_id: "job-1", fate: "credited", reason: null },
@@ -119,7 +119,7 @@ const broken: Record<string, { readonly outcome: Partial<Outcome>; readonly told
   },
   "a bad signature that was accepted": {
     outcome: {
-      answers: replaced(right.answers, 3, { answer: "accepted", reason: null, job_id: "job-1" })
+      answers: replaced(right.answers, 3, { answer: "accepted", reason: null, job_ids: ["job-1"] })
     },
     told: /^forged: answered accepted, expected refused 401: no signature$/
   },
@@ -136,13 +136,13 @@ const broken: Record<string, { readonly outcome: Partial<Outcome>; readonly told
   },
   "a duplicate that made a job of its own": {
     outcome: {
-      answers: replaced(right.answers, 1, { answer: "accepted", job_id: "job-4" }),
+      answers: replaced(right.answers, 1, { answer: "accepted", job_ids: ["job-4"] }),
       jobs: [...right.jobs, { job_id: "job-4", fate: "already credited", reason: null }]
     },
     told: /^again: answered accepted, expected duplicate$/
   },
   "a duplicate that names another job": {
-    outcome: { answers: replaced(right.answers, 1, { job_id: "job-2" }) },
+    outcome: { answers: replaced(right.answers, 1, { job_ids: ["job-2"] }) },
     told: /^again: answered with job job-2/
   },
   "a deposit that is stuck": {

@@ -12,11 +12,9 @@ import {
 } from "./answers.ts"
 import { type FungibleHolding, fungibleStore, objectCore } from "./holdings.ts"
 
-const notFound = 404
-
 /** Anything else that is not there (a version that was pruned, or is not known yet) is the endpoint's fault. */
-const isAbsent = ({ code, message }: RpcErrorAnswer, what: ReadonlyArray<string>): boolean =>
-  code === notFound && what.some((errorCode) => message.startsWith(`${errorCode}:`))
+const isAbsent = ({ message }: RpcErrorAnswer, what: ReadonlyArray<string>): boolean =>
+  what.some((errorCode) => message.startsWith(`${errorCode}:`))
 
 const nullIfAbsent = (what: ReadonlyArray<string>) => (answer: RpcErrorAnswer) =>
   isAbsent(answer, what) ? Effect.succeed(null) : Effect.fail(answer)

@@ -1,24 +1,15 @@
 /**
- * One endpoint and its circuit, which counts questions:
- *
- *   Closed ──threshold failures in a row──▶ Open ──its time ends, next question──▶ HalfOpen
- *     ▲                                      ▲                                        │
- *     └───────────── the probe succeeds ─────┴──────── the probe fails ───────────────┘
- *
- *   ask ─▶ circuit ─▶ rate limit ─▶ chain id ─▶ the question, twice more if it fails quickly and
- *                                               there is no other endpoint: one outcome for the circuit
- *
- * Nothing is believed of an endpoint before it has named the chain that it serves.
+ * What a family of chains asks of one endpoint: calls whose answers are decoded, and whose fault a
+ * bad one is.
  */
-import { Cause, Clock, Duration, Effect, Exit, Schema, type Scope } from "effect"
-import { CircuitBreaker } from "effect/persistence"
+import { Clock, Effect, Schema } from "effect"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import type { ChainFamily } from "../family.ts"
 import { type RpcFailure, RpcRefused } from "../validator.ts"
-import { isNotOffered, isOurFault, type RpcErrorAnswer } from "./faults.ts"
+import { isNotOffered, type RpcErrorAnswer } from "./faults.ts"
 import { hedgeMillis } from "./hedging.ts"
-import { makeQuickRetry } from "./quick-retry.ts"
-import { makeRateLimit, NotNow } from "./rate-limit.ts"
+import type { RateLimit } from "./rate-limit.ts"
+import type { RpcClient } from "./rpc-client.ts"
 import type { ChainTip } from "./tip.ts"
 
 /** One JSON-RPC call, its result decoded; a result of another shape is the endpoint's failure. */
@@ -53,56 +44,22 @@ export type Question<A> = (
   endpoint: Endpoint
 ) => Effect.Effect<A, RpcFailure | RpcRefused | RpcErrorAnswer>
 
-export interface Asking {
-  /** Its first call was paid for by `awaitTurn`. */
-  readonly isAdmitted: boolean
-  /** Whether to try again quickly what fails: if there is no other endpoint to go to. */
-  readonly mayRetry: boolean
-}
-
-export interface GuardedEndpoint {
-  readonly name: string
-  readonly ask: <A>(
-    question: Question<A>,
-    asking: Asking
-  ) => Effect.Effect<A, RpcFailure | RpcRefused | NotNow>
-  /** Waits until the rate limit has room for one more question, if that is soon. */
-  readonly awaitTurn: Effect.Effect<void, NotNow>
-  /** Whether a question asked now would reach it within `maxTurnMillis`. */
-  readonly isClaimable: Effect.Effect<boolean>
+export interface ConnectedEndpoint {
+  readonly endpoint: Endpoint
   /** Whether a call has been without an answer for long. */
   readonly isSilent: (nowMillis: number) => boolean
+  /** Whether it is the failure of an optional call. */
+  readonly isOfOptionalCall: (failure: RpcFailure) => boolean
 }
 
-/** So long a question waits for its turn at an endpoint that is at its rate limit. */
-export const maxTurnMillis = 5000
-/** When to look again while another question probes the circuit: about as long as an answer takes. */
-const probeMillis = 1000
-
-/** What the endpoints of one chain have in common. */
-export interface Surroundings {
-  readonly chain: ChainConfig
-  readonly family: ChainFamily
-  readonly tip: ChainTip
-  readonly breaker: CircuitBreaker.CircuitBreaker
-  readonly scope: Scope.Scope
-}
-
-/** The `position`th of its chain in surehook.yaml. */
-export const guard = (
-  { chain, family, tip, breaker, scope }: Surroundings,
-  config: ChainConfig["rpc"][number],
-  position: number
-): GuardedEndpoint => {
-  const rpc = family.client(chain.name, config, position)
-  const key = `${chain.name}/${rpc.name}`
-  const limit = rpc.limit ?? makeRateLimit(config.rate_limit)
-  const quickly = makeQuickRetry(scope)
-  /** The faults that the circuit knows of, or need not know of. */
-  const counted = new WeakSet<RpcFailure | RpcErrorAnswer>()
+export const connect = (
+  { chain, family, tip }: { chain: ChainConfig; family: ChainFamily; tip: ChainTip },
+  rpc: RpcClient,
+  limit: RateLimit
+): ConnectedEndpoint => {
+  const ofOptionalCalls = new WeakSet<RpcFailure>()
   /** When each call was made that has no answer yet, the oldest first. */
   const unanswered = new Set<{ readonly madeAt: number }>()
-  let servesOurChain = false
 
   const decode = <S extends Schema.ConstraintDecoder<unknown>>(method: string, result: S) => {
     const decodeResult = Schema.decodeUnknownEffect(result)
@@ -146,109 +103,30 @@ export const guard = (
       paid(rpc.requestApart(method, params)).pipe(
         Effect.flatMap(decode(method, result)),
         Effect.mapError((error) => {
-          const blamed = blame(error, isNotOffered)
-          if (blamed._tag === "RpcFailure") counted.add(blamed)
+          const blamed = blame(endpoint, error, isNotOffered)
+          if (blamed._tag === "RpcFailure") ofOptionalCalls.add(blamed)
           return blamed
         })
       )
   }
 
-  /**
-   * An endpoint of another chain would credit testnet money. The mismatch is a failure and not a
-   * refusal: a refusal would dead-letter every deposit of the chain for a typo in surehook.yaml,
-   * while failures open the circuit, keep the deposits waiting, and stand in each one's last error.
-   */
-  const checkChainId = Effect.gen(function* () {
-    if (servesOurChain) return
-    const id = yield* family.chainIdOf(endpoint)
-    if (id !== chain.chain_id) {
-      return yield* rpc.failure(
-        `${rpc.name} serves chain ${id}, but ${chain.name} is chain ${chain.chain_id} in surehook.yaml: correct the URL or chain_id`
-      )
-    }
-    servesOurChain = true
-  })
-
-  const orNotNow = Effect.flatMap((wait_ms: number) =>
-    wait_ms === 0
-      ? Effect.void
-      : Effect.fail(new NotNow({ endpoint: rpc.name, why: "limit", wait_ms }))
-  )
-
-  /** Not of an optional call, and not if the endpoint itself says when to come back. */
-  const mayPass = (error: RpcFailure | RpcRefused | RpcErrorAnswer): boolean => {
-    if (error._tag === "RpcRefused") return false
-    if (error._tag === "RpcErrorAnswer") return !isOurFault(error)
-    return error.retry_after_ms === null && !counted.has(error)
-  }
-
-  const classify = <A>(
-    exit: Exit.Exit<A, RpcFailure | RpcRefused | RpcErrorAnswer | NotNow>
-  ): CircuitBreaker.Outcome => {
-    if (Exit.isSuccess(exit)) return CircuitBreaker.success
-    const error = exit.cause.reasons.find(Cause.isFailReason)?.error
-    // A refusal is about our call, a full limit is of our making, and a defect is a bug of ours: none
-    // says anything about the endpoint. Questions whose calls travelled in one HTTP request share
-    // its failure.
-    if (error === undefined || error._tag === "RpcRefused" || error._tag === "NotNow") {
-      return CircuitBreaker.ignored
-    }
-    if (error._tag === "RpcErrorAnswer" && isOurFault(error)) return CircuitBreaker.ignored
-    if (counted.has(error)) return CircuitBreaker.ignored
-    counted.add(error)
-    // What answers after an outage need not be what answered before it.
-    servesOurChain = false
-    const waitMillis = error._tag === "RpcFailure" ? error.retry_after_ms : null
-    return CircuitBreaker.failure(
-      waitMillis === null ? {} : { retryAfter: Duration.millis(waitMillis) }
-    )
-  }
-
-  const blame = (
-    error: RpcFailure | RpcErrorAnswer,
-    isRefusal: (answer: RpcErrorAnswer) => boolean
-  ): RpcFailure | RpcRefused => {
-    if (error._tag === "RpcFailure") return error
-    const message = `${rpc.name} answered with error ${error.code}: ${error.message}`
-    return isRefusal(error) ? endpoint.refusal(message) : rpc.failure(message)
-  }
-
-  const rejection = ({ reason }: CircuitBreaker.CircuitBreakerError): NotNow =>
-    reason._tag === "CircuitOpen"
-      ? new NotNow({
-          endpoint: rpc.name,
-          why: "circuit",
-          wait_ms: Math.ceil(Duration.toMillis(reason.retryAfter))
-        })
-      : new NotNow({ endpoint: rpc.name, why: "probe", wait_ms: probeMillis })
-
   return {
-    name: rpc.name,
-    awaitTurn: orNotNow(limit.admitInTurn(maxTurnMillis)),
-    ask: (question, { isAdmitted, mayRetry }) => {
-      const once = Effect.andThen(checkChainId, question(endpoint))
-      return (isAdmitted ? Effect.void : orNotNow(limit.admit)).pipe(
-        Effect.andThen(mayRetry ? quickly(once, mayPass) : once),
-        breaker.execute({ key, classify }),
-        Effect.catchTags({
-          RpcErrorAnswer: (error) => Effect.fail(blame(error, isOurFault)),
-          CircuitBreakerError: (error) => Effect.fail(rejection(error))
-        })
-      )
-    },
-    isClaimable: Effect.gen(function* () {
-      // The store is in memory and has no errors of its own.
-      const state = yield* Effect.orDie(breaker.state(key))
-      const takesCalls =
-        state._tag === "Closed" ||
-        // Past its time a circuit reads as open until the next call, which becomes the probe.
-        (state._tag === "Open" && Duration.isZero(state.retryAfter)) ||
-        (state._tag === "HalfOpen" && !state.probing)
-      return takesCalls && (yield* limit.backlogMillis) <= maxTurnMillis
-    }),
+    endpoint,
+    isOfOptionalCall: (failure) => ofOptionalCalls.has(failure),
     isSilent: (nowMillis) => {
       const [oldest] = unanswered
       return oldest !== undefined && nowMillis - oldest.madeAt >= hedgeMillis
     }
   }
+}
+
+/** An answer that is an error, as a failure of the endpoint or a refusal of our call. */
+export const blame = (
+  endpoint: Endpoint,
+  error: RpcFailure | RpcErrorAnswer,
+  isRefusal: (answer: RpcErrorAnswer) => boolean
+): RpcFailure | RpcRefused => {
+  if (error._tag === "RpcFailure") return error
+  const message = `${endpoint.name} answered with error ${error.code}: ${error.message}`
+  return isRefusal(error) ? endpoint.refusal(message) : endpoint.failure(message)
 }

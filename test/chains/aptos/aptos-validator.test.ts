@@ -612,6 +612,10 @@ layer(AptosNode.layer)("a deposit on Aptos", (it) => {
         const tx_hash = yield* ledger.commit([payment()])
         const { message } = yield* failureOf({ chainId: 1 }, tx_hash)
         assert.match(message, /serves chain 4, but aptos is chain 1/)
+
+        const mainnet = yield* startAptosFront(makeAptosLedger(1))
+        const other = yield* failureOf({ urls: [mainnet.url] }, tx_hash)
+        assert.match(other.message, /serves chain 1, but aptos is chain 4/)
       })
     )
 
@@ -632,6 +636,24 @@ layer(AptosNode.layer)("a deposit on Aptos", (it) => {
 
         const validator = yield* openAptosValidator({ urls: [pruning.url, front.url] })
         assert.strictEqual(indexOf(yield* validator.verify(claimOf({ tx_hash }))), "event:1")
+      })
+    )
+
+    it.effect("that writes an amount as a number, which may have been rounded, is at fault", () =>
+      Effect.gen(function* () {
+        const { ledger, front } = yield* AptosNode
+        const tx_hash = yield* ledger.commit([payment()])
+        const text = JSON.stringify(ledger.transactionOf(tx_hash))
+        const body: Schema.Json = JSON.parse(
+          text.replaceAll('"amount":"1500000"', '"amount":1500000')
+        )
+        yield* front.setMode({
+          _tag: "Rewrite",
+          rewrite: (path) => (path.includes(tx_hash) ? { status: 200, body } : undefined)
+        })
+        const { message } = yield* failureOf({}, tx_hash)
+        yield* front.setMode({ _tag: "Answer" })
+        assert.match(message, /gave a transaction with a malformed event/)
       })
     )
 

@@ -730,25 +730,27 @@ describe("an endpoint of Starknet", () => {
       })
   )
 
-  it.effect("is asked in batches, each of which says how high the chain is when it shows a block", () =>
-    Effect.gen(function* () {
-      const { chain, front, validator } = yield* startBehindFront()
-      const hashes = yield* Effect.forEach(Array.from({ length: 100 }), () =>
-        Effect.andThen(chain.mine(), chain.send([transferOf()]))
-      )
-      yield* chain.mine()
-      const verdicts = yield* Effect.forEach(
-        hashes,
-        (tx_hash) => validator.verify(claimOf({ tx_hash })),
-        { concurrency: "unbounded" }
-      )
-      for (const verdict of verdicts) expectTag(verdict, "Confirmed")
-      // The chain's id; the receipts; 99 blocks and the newest height; a block and the newest height.
-      const sizes = yield* front.batchSizes
-      assert.deepStrictEqual(
-        sizes.toSorted((one, other) => one - other),
-        [1, 2, 100, 100]
-      )
-    })
+  it.effect(
+    "is asked in batches, each of which says how high the chain is when it shows a block",
+    () =>
+      Effect.gen(function* () {
+        const { chain, front, validator } = yield* startBehindFront()
+        const hashes = yield* Effect.forEach(Array.from({ length: 100 }), () =>
+          Effect.andThen(chain.mine(), chain.send([transferOf()]))
+        )
+        yield* chain.mine()
+        const verdicts = yield* Effect.forEach(
+          hashes,
+          (tx_hash) => validator.verify(claimOf({ tx_hash })),
+          { concurrency: "unbounded" }
+        )
+        for (const verdict of verdicts) expectTag(verdict, "Confirmed")
+        // The chain's id; the receipts; 99 blocks and the newest height; a block and the newest height.
+        const sizes = yield* front.batchSizes
+        assert.deepStrictEqual(
+          sizes.toSorted((one, other) => one - other),
+          [1, 2, 100, 100]
+        )
+      })
   )
 })

@@ -1,32 +1,34 @@
-/** The demo's chain: an anvil with a token on it, behind a front that can fail, and its deposits. */
+/**
+ * The demo's EVM chain: an anvil with a token on it, behind a front that can fail. Its deposits are
+ * announced by Standard Webhooks.
+ */
 import { randomBytes } from "node:crypto"
 import { Effect, Schema } from "effect"
 import { parseUnits } from "viem/utils"
-import { type Amount, amountFromUnits } from "../domain/amount.ts"
-import { Address, TxHash } from "../domain/chain.ts"
-import { type AnvilError, type AnvilTransaction, startAnvil } from "./anvil.ts"
-import { announce, balanceOf, mint, splitToken, transfer } from "./calls.ts"
-import { startRpcFront } from "./rpc-front.ts"
-import type { DemoToken, Transaction } from "./scenarios.ts"
+import { amountFromUnits } from "../../domain/amount.ts"
+import { Address, ChainName, TxHash } from "../../domain/chain.ts"
+import { SourceId } from "../../domain/ids.ts"
+import { type AnvilError, type AnvilTransaction, startAnvil } from "../anvil.ts"
+import { announce, balanceOf, mint, splitToken, transfer } from "../calls.ts"
+import type { DemoChain, Payment } from "../demo-chain.ts"
+import { startRpcFront } from "../rpc-front.ts"
+import type { Transaction } from "../scenario.ts"
+import { evmScenarios } from "./evm-scenarios.ts"
+import { makeStandardCalls } from "./standard-calls.ts"
 
-const decimals: Record<DemoToken, number> = { ETH: 18, USDC: 6 }
+const name = ChainName.make("localchain")
+const decimals: Readonly<Record<string, number>> = { ETH: 18, USDC: 6 }
+const decimalsOf = (token: string): number => decimals[token] ?? 0
 
-/** A payment that a transaction makes, or pretends to make. */
-export interface Payment {
-  readonly tx_hash: TxHash
-  readonly token: DemoToken
-  /** Canonical decimal. */
-  readonly amount: string
-  readonly to_address: Address
-  /** Whether the chain really moved it. */
-  readonly isReal: boolean
-}
+/** Blocks, its own included, before a deposit is credited. */
+const confirmations = 2
 
 /** An address that nobody used before. */
-export const freshAddress = (): Address => Address.make(`0x${randomBytes(20).toString("hex")}`)
+const freshAddress = (): Address => Address.make(`0x${randomBytes(20).toString("hex")}`)
 
 /** A payment that was never made. */
-export const inventedPayment = (): Payment => ({
+const invented = (): Payment => ({
+  chain: name,
   tx_hash: TxHash.make(`0x${randomBytes(32).toString("hex")}`),
   token: "USDC",
   amount: "1000",
@@ -35,17 +37,17 @@ export const inventedPayment = (): Payment => ({
 })
 
 const units = ({ token, amount }: Pick<Payment, "token" | "amount">): bigint =>
-  parseUnits(amount, decimals[token])
+  parseUnits(amount, decimalsOf(token))
 
 const supply = units({ token: "USDC", amount: "1000000" })
 
 const Quantity = Schema.String.pipe(Schema.check(Schema.isPattern(/^0x[0-9a-f]+$/)))
 const Receipt = Schema.Struct({ logs: Schema.Array(Schema.Struct({ logIndex: Quantity })) })
 
-export const startLocalChain = Effect.gen(function* () {
+export const startEvmChain = Effect.gen(function* () {
   const anvil = yield* startAnvil()
   const front = yield* startRpcFront(anvil.url)
-  const usdc = yield* anvil.deploy("Token", { symbol: "USDC", decimals: decimals.USDC })
+  const usdc = yield* anvil.deploy("Token", { symbol: "USDC", decimals: decimalsOf("USDC") })
   const spoof = yield* anvil.deploy("SpoofToken")
   const splitter = yield* anvil.deploy("Splitter")
   const [depositor, pauper] = anvil.accounts
@@ -57,7 +59,8 @@ export const startLocalChain = Effect.gen(function* () {
 
   type Unsent = Omit<Payment, "tx_hash">
 
-  const payment = (token: DemoToken, amount: string, isReal: boolean): Unsent => ({
+  const payment = (token: string, amount: string, isReal: boolean): Unsent => ({
+    chain: name,
     token,
     amount,
     to_address: freshAddress(),
@@ -108,11 +111,11 @@ export const startLocalChain = Effect.gen(function* () {
     )
 
   /** What the chain itself says that an address holds, in whole tokens. */
-  const balance = (token: DemoToken, address: Address): Effect.Effect<Amount | "0"> =>
+  const balance: DemoChain["balance"] = (token, address) =>
     (token === "ETH"
       ? quantity("eth_getBalance", [address, "latest"])
       : quantity("eth_call", [{ to: usdc, data: balanceOf(address) }, "latest"])
-    ).pipe(Effect.map((held) => amountFromUnits(held, decimals[token]) ?? "0"))
+    ).pipe(Effect.map((held) => amountFromUnits(held, decimalsOf(token)) ?? "0"))
 
   /** The log index of a transaction's first log, as a provider gives it. */
   const firstLogIndex = (hash: TxHash): Effect.Effect<number, AnvilError> =>
@@ -121,7 +124,28 @@ export const startLocalChain = Effect.gen(function* () {
       Effect.map(({ logs }) => Number(logs[0]?.logIndex ?? 0))
     )
 
-  return { anvil, front, usdc, send, balance, firstLogIndex }
+  const webhooks = makeStandardCalls(firstLogIndex)
+  return {
+    kind: "evm",
+    name,
+    title: "EVM (anvil), announced by Standard Webhooks",
+    sourceId: SourceId.make("main"),
+    source: { provider: "standard", secrets: [webhooks.secret] },
+    chain: {
+      kind: "evm",
+      chain_id: anvil.chainId,
+      rpc: [{ url: front.url }],
+      confirmations,
+      tokens: { ETH: "native", USDC: { contract: usdc, decimals: decimalsOf("USDC") } }
+    },
+    tokens: ["ETH", "USDC"],
+    scenarios: evmScenarios,
+    send,
+    include: anvil.mine(1),
+    deepen: anvil.mine(confirmations - 1),
+    balance,
+    invented,
+    call: webhooks.call,
+    front
+  } satisfies DemoChain
 })
-
-export type LocalChain = Effect.Success<typeof startLocalChain>
