@@ -28,8 +28,13 @@ export const transferKey = (claim: Omit<TransferClaim, "chain" | "tx_hash">): st
 
 /**
  * Where a transfer stands on its chain: the same for every claim about it.
- * `transfer_index` is canonical for the chain: on EVM "native", "log:12" (the transaction's own
- * log, counted from 0), or "call:<to>:<units>" for native value moved inside of a call.
+ * `transfer_index` is canonical for the chain:
+ *
+ *     evm       native, log:12 (the transaction's own log, counted from 0), or call:<to>:<units>
+ *               for native value moved inside of a call
+ *     solana    native:<owner> or token:<mint>:<owner>: what is credited is a difference of balances
+ *     aptos     event:3 (the transaction's own event, counted from 0)
+ *     starknet  event:3
  */
 export interface OnChainIdentity {
   readonly chain: ChainName

@@ -30,6 +30,8 @@ const defaultPriority = 0
 const maxTransfers = 1_000
 /** What an answer names of what it ignored; `ignored_count` has them all. */
 const maxNamedIgnored = 100
+/** A megabyte of mistakes would be answered with many. */
+const maxNamedFaults = 100
 
 interface Endpoint {
   readonly source: Source
@@ -82,7 +84,7 @@ export const webhookRoute = HttpRouter.use((router) =>
         return yield* refuse({
           code: "fields_invalid",
           detail: "these fields of the body are missing or wrong",
-          errors: decoded.failure
+          errors: decoded.failure.slice(0, maxNamedFaults)
         })
       }
       const announcement = decoded.success

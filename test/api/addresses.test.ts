@@ -275,6 +275,31 @@ layer(Service.layer, { excludeTestServices: true })("/v1/addresses", (it) => {
     })
   )
 
+  it.effect("asks which account is meant where two tenants have registered one address", () =>
+    Effect.gen(function* () {
+      const { url } = yield* Service
+      const [one] = fresh(1, "of acme")
+      if (one === undefined) return assert.fail()
+      const path = `/v1/accounts/localchain/${one.address}`
+      yield* send({ tenant_id: "acme", addresses: [one] })
+      const alone = yield* get(url, path)
+      assert.deepStrictEqual(alone.json, { account_reference: "of acme", balances: [] })
+      yield* send({ tenant_id: "globex", addresses: [{ ...one, account_reference: "of globex" }] })
+      const both = yield* get(url, path)
+      assert.strictEqual(both.status, 409)
+      assert.match(decodeProblem(both.json).detail, /acme, globex: choose with \?tenant_id=/)
+      for (const [query, token] of [
+        ["?tenant_id=globex", operatorToken],
+        ["", strangerToken]
+      ] as const) {
+        const chosen = yield* get(url, `${path}${query}`, token)
+        assert.deepStrictEqual(chosen.json, { account_reference: "of globex", balances: [] })
+      }
+      const foreign = yield* get(url, `${path}?tenant_id=acme`, strangerToken)
+      assert.strictEqual(foreign.status, 404)
+    })
+  )
+
   it.effect("answers what is no JSON, too large, or of another type with a problem", () =>
     Effect.gen(function* () {
       const cases = [

@@ -1,8 +1,8 @@
 /** Solana and every cluster that speaks its JSON-RPC, told apart by the hash of its first block. */
 import { Schema } from "effect"
+import { parseExactJson } from "../../domain/exact-json.ts"
 import type { ChainFamily } from "../family.ts"
 import { defaultLimits, makeJsonRpc } from "../rpc/json-rpc.ts"
-import { parseExactJson } from "./exact-json.ts"
 import { makeSolanaValidator } from "./solana-validator.ts"
 
 /** About a minute. */

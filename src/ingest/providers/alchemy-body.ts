@@ -19,7 +19,7 @@ import {
   type Reading,
   unknownToken,
   within
-} from "./alchemy-evm-transfer.ts"
+} from "./evm-transfer.ts"
 
 const Message = Schema.Struct({
   id: Schema.optionalKey(Schema.Unknown),

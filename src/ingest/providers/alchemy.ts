@@ -18,7 +18,7 @@ import type { Source } from "../../config/surehook-config.ts"
 import { failIf, WebhookProblem } from "../problem.ts"
 import type { Provider, Receiver } from "../provider.ts"
 import { alchemyBody } from "./alchemy-body.ts"
-import { fitsAny, hexDigest } from "./alchemy-hex-digest.ts"
+import { fitsAny, hexDigest } from "./hex-digest.ts"
 
 const minSigningKeyLength = 16
 

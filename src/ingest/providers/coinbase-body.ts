@@ -6,6 +6,7 @@ import type { ChainName } from "../../domain/chain.ts"
 import { decoder } from "../fields.ts"
 import type { FieldFault } from "../problem.ts"
 import type { IgnoredReason, RawWebhook, Receiver } from "../provider.ts"
+import { signedHeader } from "./coinbase-signature.ts"
 import {
   collected,
   evmChainOf,
@@ -18,8 +19,7 @@ import {
   type Told,
   unknownToken,
   within
-} from "./alchemy-evm-transfer.ts"
-import { signedHeader } from "./coinbase-signature.ts"
+} from "./evm-transfer.ts"
 import { joinPath } from "./fault-paths.ts"
 
 type Faults = ReadonlyArray<FieldFault>

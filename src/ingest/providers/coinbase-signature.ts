@@ -16,7 +16,7 @@ import { Redacted, Result } from "effect"
 import type { Source } from "../../config/surehook-config.ts"
 import { failIf, WebhookProblem } from "../problem.ts"
 import type { RawWebhook, Receiver } from "../provider.ts"
-import { fitsAny, hexDigest } from "./alchemy-hex-digest.ts"
+import { fitsAny, hexDigest } from "./hex-digest.ts"
 
 const toleranceSeconds = 300
 const maxHeaderLength = 2_048

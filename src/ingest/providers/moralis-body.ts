@@ -19,7 +19,7 @@ import {
   type Reading,
   unknownToken,
   within
-} from "./alchemy-evm-transfer.ts"
+} from "./evm-transfer.ts"
 
 const Entries = Schema.Array(Schema.Json)
 const optionalEntries = Schema.optionalKey(Entries)

@@ -9,26 +9,20 @@
  * are one job. Moralis sends its JSON as it was serialised and signed, so that its bytes are proved
  * without being parsed.
  */
+import { keccak_256 } from "@noble/hashes/sha3"
 import { Effect, Redacted, Schema } from "effect"
 import { plainSecret } from "../../config/source-rules.ts"
 import type { Source } from "../../config/surehook-config.ts"
 import { failIf, WebhookProblem } from "../problem.ts"
 import type { Provider, Receiver } from "../provider.ts"
-import { fitsAny, hexDigest } from "./alchemy-hex-digest.ts"
+import { fitsAny, hexDigest } from "./hex-digest.ts"
 import { moralisBody } from "./moralis-body.ts"
 
 const minSecretLength = 16
 
-/** Takes a fifth of a second to load, which only who has such a source should wait for. */
-const loadKeccak256 = Effect.map(
-  Effect.promise(() => import("viem/utils")),
-  ({ keccak256 }) => keccak256
-)
-type Keccak256 = Effect.Success<typeof loadKeccak256>
-
 const refused = (detail: string) => new WebhookProblem({ code: "signature_invalid", detail })
 
-const verifier = (secrets: Source["secrets"], keccak256: Keccak256): Receiver["verify"] => {
+const verifier = (secrets: Source["secrets"]): Receiver["verify"] => {
   const keys = secrets.map((secret) => Buffer.from(Redacted.value(secret)))
   return ({ body, headers }) => {
     const given = headers["x-signature"]
@@ -37,7 +31,7 @@ const verifier = (secrets: Source["secrets"], keccak256: Keccak256): Receiver["v
     }
     const digest = /^0x/i.test(given) ? hexDigest(given.slice(2)) : undefined
     if (digest === undefined) return failIf(refused("x-signature must be 0x and 64 hex digits"))
-    const expected = keys.map((key) => keccak256(Buffer.concat([body, key]), "bytes"))
+    const expected = keys.map((key) => keccak_256(Buffer.concat([body, key])))
     return failIf(
       fitsAny(digest, expected)
         ? undefined
@@ -53,8 +47,8 @@ export const moralis: Provider = {
   namesNetworks: true,
   options: Schema.Struct({}),
   receiver: (source, chains) =>
-    Effect.map(loadKeccak256, (keccak256) => ({
-      verify: verifier(source.secrets, keccak256),
+    Effect.succeed({
+      verify: verifier(source.secrets),
       decode: moralisBody(source.networks, chains)
-    }))
+    })
 }

@@ -3,17 +3,7 @@
  * rounds beyond 2^53 (nine million SOL): there the digits of the body itself are read again.
  */
 import { Schema, SchemaTransformation } from "effect"
-
-/** The third argument of a reviver has the text of a primitive, see https://tc39.es/proposal-json-parse-with-source/. */
-interface Source {
-  readonly source?: string
-}
-
-const digitsIfUnsafe = (_key: string, value: unknown, context?: Source): unknown => {
-  if (typeof value !== "number" || Number.isSafeInteger(value)) return value
-  const digits = context?.source
-  return digits !== undefined && /^-?\d+$/.test(digits) ? digits : value
-}
+import { parseExactJson } from "../../domain/exact-json.ts"
 
 /** A number of that many digits may be beyond 2^53. In a text it only makes us read again in vain. */
 const longNumber = /[:,[\s]-?\d{16}/
@@ -21,7 +11,7 @@ const longNumber = /[:,[\s]-?\d{16}/
 /** The body with each integer that a JSON number cannot hold as its digits in a string. */
 export const exactJson = (body: Schema.Json, bytes: Uint8Array): Schema.Json => {
   const text = new TextDecoder().decode(bytes)
-  return longNumber.test(text) ? JSON.parse(text, digitsIfUnsafe) : body
+  return longNumber.test(text) ? parseExactJson(text) : body
 }
 
 type NumberOrDigits = string | number

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Exit } from "effect"
 import * as fc from "fast-check"
 import { readReply } from "../../../src/chains/rpc/replies.ts"
-import { parseExactJson } from "../../../src/chains/solana/exact-json.ts"
 import { RpcFailure } from "../../../src/chains/validator.ts"
+import { parseExactJson } from "../../../src/domain/exact-json.ts"
 
 describe("exact JSON", () => {
   it("keeps the digits of integers that a number would round, and nothing else differs", () => {

@@ -239,7 +239,9 @@ describe("Alchemy's address activity", () => {
       const rawContract = { rawValue, address: null }
       assert.strictEqual(oneIgnored(message([native({ rawContract })])).reason, "zero_amount")
     }
-    assert.strictEqual(oneIgnored(message([native({ toAddress: null })])).reason, "not_a_transfer")
+    for (const activity of [native({ toAddress: null }), token({ toAddress: null })]) {
+      assert.strictEqual(oneIgnored(message([activity])).reason, "not_a_transfer")
+    }
   })
 
   it("says of a transfer that a reorganisation took away that it is removed", () => {
@@ -399,6 +401,7 @@ describe("Alchemy's other webhooks", () => {
       assert.strictEqual(told.report, report)
       assert.strictEqual(told.from_address, from)
       assert.strictEqual(told.path, "event.transaction")
+      assert.deepStrictEqual(told.payload, { network: "ETH_MAINNET", transaction: transaction() })
       const { from: _, ...unsigned } = transaction()
       assert.isNull(oneTransfer(about(type, unsigned)).from_address)
     }

@@ -190,7 +190,8 @@ describe("Coinbase's events", () => {
   })
 
   it("are left out if they move no known token, by the contract and not by the name", () => {
-    const spoofed = flat({ contract_address: newEvmAddress(), parameters: { symbol: "USDC" } })
+    const named = { ...transferred, symbol: "USDC" }
+    const spoofed = flat({ contract_address: newEvmAddress(), parameters: named })
     assert.deepStrictEqual(oneIgnored(spoofed), ["", "token_unknown"])
     const zero = envelope(data({ value: "0" }))
     assert.deepStrictEqual(oneIgnored(zero), ["data", "zero_amount"])
