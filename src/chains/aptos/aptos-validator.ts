@@ -106,7 +106,7 @@ const judgeCommitted = (
       evidence
     }
   }
-  const { deposit } = match
+  const { transfer: deposit } = match
   return {
     _tag: "Confirmed",
     identity: {

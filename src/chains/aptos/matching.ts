@@ -13,14 +13,11 @@ import type { TokenConfig } from "../../config/chain-config.ts"
 import { amountFromUnits } from "../../domain/amount.ts"
 import { Address } from "../../domain/chain.ts"
 import type { TransferClaim } from "../../domain/transfer.ts"
+import { chooseNamed, chooseOnly, type Match, shownAmount, type Telling } from "../choosing.ts"
 import type { Evidence } from "../validator.ts"
 import type { Movement } from "./movements.ts"
 import { primaryStoreOf } from "./primary-store.ts"
 import { canonicalTag, frameworkTag } from "./struct-tag.ts"
-
-export type Match =
-  | { readonly _tag: "Found"; readonly deposit: Movement }
-  | { readonly _tag: "Missing"; readonly reason: string; readonly found: Evidence }
 
 /** APT is a coin and, since the migration of coins, also the fungible asset of this address. */
 const aptosCoin = frameworkTag("aptos_coin::AptosCoin")
@@ -52,67 +49,44 @@ export const movementAsEvidence = (movement: Movement): Evidence => ({
 export const movementsAsEvidence = (movements: ReadonlyArray<Movement>): ReadonlyArray<Evidence> =>
   movements.slice(0, maxShownMovements).map(movementAsEvidence)
 
-const missing = (reason: string, deposits: ReadonlyArray<Movement>): Match => ({
-  _tag: "Missing",
-  reason,
-  found: { deposit_count: deposits.length, deposits: movementsAsEvidence(deposits) }
-})
-
 /** The claimed deposit among what its transaction moved. */
 export const matchDeposit = (
   claim: TransferClaim,
   token: TokenConfig,
   movements: ReadonlyArray<Movement>,
   eventCount: number
-): Match => {
+): Match<Movement> => {
   const assets = assetsOf(token)
   const deposits = movements.filter(({ direction }) => direction === "in")
-  const differs = (deposit: Movement) => difference(deposit, claim, token, movements)
-  const index = claim.transfer_index
-  if (index !== null) {
-    const named = deposits.find(({ events }) => events.includes(index))
-    if (named === undefined) {
-      return missing(
-        index < eventCount
-          ? `event ${index} of the transaction is not a deposit`
-          : `the transaction has no event ${index}`,
-        deposits
-      )
-    }
-    const why = differs(named)
-    return why === undefined
-      ? { _tag: "Found", deposit: named }
-      : missing(`event ${index} is not the claimed deposit: ${why}`, [named])
+  const telling: Telling<Movement> = {
+    difference: (deposit) => difference(deposit, claim, token, movements),
+    isOfToken: ({ asset }) => asset !== null && assets.includes(asset),
+    isToRecipient: ({ owner }) => owner === claim.to_address,
+    placeOf,
+    asEvidence: movementAsEvidence
   }
-
-  const fitting = deposits.filter((deposit) => differs(deposit) === undefined)
-  const [only] = fitting
-  if (fitting.length > 1) {
-    return missing(
-      `ambiguous: ${fitting.length} identical transfers of ${claim.amount} ${claim.token} to ${claim.to_address} in one transaction; send transfer_index to say which is meant`,
-      fitting
+  const index = claim.transfer_index
+  if (index === null) {
+    return chooseOnly(
+      claim,
+      deposits,
+      {
+        ifNone: "the transaction deposits nothing",
+        ifAmbiguous: "send transfer_index to say which is meant"
+      },
+      telling
     )
   }
-  if (only !== undefined) return { _tag: "Found", deposit: only }
-
-  // The nearest miss tells most: the right token to the right recipient, then the recipient, then any.
-  const isOfToken = ({ asset }: Movement) => asset !== null && assets.includes(asset)
-  const toRecipient = deposits.filter(({ owner }) => owner === claim.to_address)
-  const nearest =
-    [toRecipient.filter(isOfToken), toRecipient, deposits.filter(isOfToken), deposits].find(
-      (some) => some.length > 0
-    ) ?? []
-  const [first] = nearest
-  if (first === undefined) return missing("the transaction deposits nothing", deposits)
-  const others = nearest.length > 1 ? `, and ${nearest.length - 1} more` : ""
-  return missing(
-    `no transfer of ${claim.amount} ${claim.token} to ${claim.to_address}; the nearest is ${placeOf(first)}${others}: ${differs(first)}`,
-    nearest
+  return chooseNamed(
+    deposits.find(({ events }) => events.includes(index)),
+    `event ${index}`,
+    index < eventCount
+      ? `event ${index} of the transaction is not a deposit`
+      : `the transaction has no event ${index}`,
+    deposits,
+    telling
   )
 }
-
-const shownAmount = (units: bigint, token: TokenConfig): string =>
-  amountFromUnits(units, token.decimals) ?? `${units} units`
 
 /** Why this deposit is not the claimed one; undefined if it is. */
 const difference = (

@@ -8,6 +8,7 @@
 import { Effect } from "effect"
 import type { ChainConfig, Confirmations, TokenConfig } from "../../config/chain-config.ts"
 import type { TransferClaim } from "../../domain/transfer.ts"
+import type { Match } from "../choosing.ts"
 import type { ChainValidator } from "../family.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
 import { confirmationsFor } from "../thresholds.ts"
@@ -15,9 +16,9 @@ import type { CircuitsOpen, Evidence, RpcFailure, RpcRefused, Verdict } from "..
 import type { Receipt, Transaction } from "./answers.ts"
 import { depthOf, type Heads, headsAsEvidence, lookAgainAfter } from "./finality.ts"
 import {
-  type Match,
   matchNative,
   matchToken,
+  type SeenTransfer,
   topLevelTransfers,
   transferAsEvidence
 } from "./matching.ts"
@@ -39,7 +40,7 @@ export const makeEvmValidator = Effect.fnUntraced(function* (
     token: TokenConfig,
     receipt: Receipt,
     transaction: Transaction
-  ): Effect.Effect<Match, RpcFailure | RpcRefused | CircuitsOpen> => {
+  ): Effect.Effect<Match<SeenTransfer>, RpcFailure | RpcRefused | CircuitsOpen> => {
     // A provider's index names a log, and native transfers have none: `transfer_index` is ignored.
     const own = topLevelTransfers(transaction)
     const direct = matchNative(claim, token, own)
@@ -49,7 +50,7 @@ export const makeEvmValidator = Effect.fnUntraced(function* (
     return traceOf(receipt).pipe(
       Effect.map((inner) => matchNative(claim, token, [...own, ...inner])),
       Effect.catchTag("RpcRefused", (refused) =>
-        Effect.succeed<Match>({
+        Effect.succeed<Match<SeenTransfer>>({
           ...direct,
           reason: `${direct.reason}; a transfer made inside a contract call shows in a trace only, and no endpoint of ${chain.name} offers debug_traceTransaction (${refused.message})`
         })
@@ -88,7 +89,7 @@ export const makeEvmValidator = Effect.fnUntraced(function* (
     if (!depth.isEnough) return notFinal(depth.seen, depth.needed, heads, evidence)
     if (receipt.status !== 1) return { _tag: "Reverted", evidence } satisfies Verdict
 
-    const match: Match =
+    const match: Match<SeenTransfer> =
       token._tag === "Contract"
         ? matchToken(claim, token, receipt.logs)
         : transaction === null

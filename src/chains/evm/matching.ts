@@ -8,6 +8,7 @@ import type { TokenConfig } from "../../config/chain-config.ts"
 import { amountFromUnits } from "../../domain/amount.ts"
 import { type Address, canonicalAddress } from "../../domain/chain.ts"
 import type { TransferClaim } from "../../domain/transfer.ts"
+import { chooseNamed, chooseOnly, type Match, shownAmount, type Telling } from "../choosing.ts"
 import type { Evidence } from "../validator.ts"
 import type { Log, Transaction } from "./answers.ts"
 
@@ -25,10 +26,6 @@ export interface SeenTransfer {
   readonly to: Address
   readonly units: bigint
 }
-
-export type Match =
-  | { readonly _tag: "Found"; readonly transfer: SeenTransfer }
-  | { readonly _tag: "Missing"; readonly reason: string; readonly found: Evidence }
 
 type ContractToken = Extract<TokenConfig, { readonly _tag: "Contract" }>
 
@@ -89,9 +86,6 @@ export const topLevelTransfers = ({ from, to, value }: Transaction): ReadonlyArr
         }
       ]
 
-/** How many of a transaction's transfers an event can hold as evidence. */
-const maxShownTransfers = 8
-
 export const transferAsEvidence = (transfer: SeenTransfer): Evidence => ({
   place: transfer.place,
   log_index: transfer.log_index,
@@ -100,18 +94,6 @@ export const transferAsEvidence = (transfer: SeenTransfer): Evidence => ({
   to: transfer.to,
   units: transfer.units.toString()
 })
-
-const missing = (reason: string, transfers: ReadonlyArray<SeenTransfer>): Match => ({
-  _tag: "Missing",
-  reason,
-  found: {
-    transfer_count: transfers.length,
-    transfers: transfers.slice(0, maxShownTransfers).map(transferAsEvidence)
-  }
-})
-
-const shownAmount = (units: bigint, token: TokenConfig): string =>
-  amountFromUnits(units, token.decimals) ?? `${units} units`
 
 const hasAmount = (transfer: SeenTransfer, claim: TransferClaim, token: TokenConfig): boolean =>
   amountFromUnits(transfer.units, token.decimals) === claim.amount
@@ -136,67 +118,41 @@ const difference = (
   return undefined
 }
 
+const telling = (claim: TransferClaim, token: TokenConfig): Telling<SeenTransfer> => ({
+  difference: (transfer) => difference(transfer, claim, token),
+  isOfToken: ({ contract }) => token._tag === "Native" || contract === token.contract,
+  isToRecipient: ({ to }) => to === claim.to_address,
+  placeOf: ({ place }) => place,
+  asEvidence: transferAsEvidence
+})
+
 /** The claimed transfer among the logs of its transaction. */
 export const matchToken = (
   claim: TransferClaim,
   token: ContractToken,
   logs: ReadonlyArray<Log>
-): Match => {
+): Match<SeenTransfer> => {
   const transfers = tokenTransfers(logs)
-  if (claim.transfer_index !== null) {
-    const named = transfers.find((transfer) => transfer.log_index === claim.transfer_index)
-    if (named === undefined) {
-      const isThere = logs.some((log) => log.logIndex === claim.transfer_index)
-      return missing(
-        isThere
-          ? `log ${claim.transfer_index} of the transaction is not an ERC-20 transfer`
-          : `the transaction has no log ${claim.transfer_index}`,
-        transfers
-      )
-    }
-    const why = difference(named, claim, token)
-    return why === undefined
-      ? { _tag: "Found", transfer: named }
-      : missing(`log ${claim.transfer_index} is not the claimed transfer: ${why}`, [named])
-  }
-  return matchUnindexed(claim, token, transfers, "the transaction holds no ERC-20 transfer")
-}
-
-/** The only transfer that fits, or what is there instead. */
-const matchUnindexed = (
-  claim: TransferClaim,
-  token: TokenConfig,
-  transfers: ReadonlyArray<SeenTransfer>,
-  ifNone: string
-): Match => {
-  const fitting = transfers.filter((transfer) => difference(transfer, claim, token) === undefined)
-  const [only] = fitting
-  if (fitting.length > 1) {
-    const remedy =
-      token._tag === "Contract"
-        ? "send transfer_index to say which is meant"
-        : "they cannot be told apart, so credit this deposit by hand"
-    return missing(
-      `ambiguous: ${fitting.length} identical transfers of ${claim.amount} ${claim.token} to ${claim.to_address} in one transaction; ${remedy}`,
-      fitting
+  const index = claim.transfer_index
+  if (index === null) {
+    return chooseOnly(
+      claim,
+      transfers,
+      {
+        ifNone: "the transaction holds no ERC-20 transfer",
+        ifAmbiguous: "send transfer_index to say which is meant"
+      },
+      telling(claim, token)
     )
   }
-  if (only !== undefined) return { _tag: "Found", transfer: only }
-
-  // The nearest miss tells most: the right token to the right recipient, then the recipient, then any.
-  const isOfToken = (transfer: SeenTransfer) =>
-    token._tag === "Native" || transfer.contract === token.contract
-  const toRecipient = transfers.filter((transfer) => transfer.to === claim.to_address)
-  const nearest =
-    [toRecipient.filter(isOfToken), toRecipient, transfers.filter(isOfToken), transfers].find(
-      (some) => some.length > 0
-    ) ?? []
-  const [first] = nearest
-  if (first === undefined) return missing(ifNone, transfers)
-  const others = nearest.length > 1 ? `, and ${nearest.length - 1} more` : ""
-  return missing(
-    `no transfer of ${claim.amount} ${claim.token} to ${claim.to_address}; the nearest is ${first.place}${others}: ${difference(first, claim, token)}`,
-    nearest
+  return chooseNamed(
+    transfers.find((transfer) => transfer.log_index === index),
+    `log ${index}`,
+    logs.some((log) => log.logIndex === index)
+      ? `log ${index} of the transaction is not an ERC-20 transfer`
+      : `the transaction has no log ${index}`,
+    transfers,
+    telling(claim, token)
   )
 }
 
@@ -205,4 +161,13 @@ export const matchNative = (
   claim: TransferClaim,
   token: TokenConfig,
   transfers: ReadonlyArray<SeenTransfer>
-): Match => matchUnindexed(claim, token, transfers, "the transaction moves no native value")
+): Match<SeenTransfer> =>
+  chooseOnly(
+    claim,
+    transfers,
+    {
+      ifNone: "the transaction moves no native value",
+      ifAmbiguous: "they cannot be told apart, so credit this deposit by hand"
+    },
+    telling(claim, token)
+  )

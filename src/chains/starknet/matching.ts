@@ -14,6 +14,7 @@ import type { TokenConfig } from "../../config/chain-config.ts"
 import { amountFromUnits } from "../../domain/amount.ts"
 import { Address } from "../../domain/chain.ts"
 import type { TransferClaim } from "../../domain/transfer.ts"
+import { chooseNamed, chooseOnly, type Match, shownAmount, type Telling } from "../choosing.ts"
 import type { Evidence } from "../validator.ts"
 import type { Event } from "./answers.ts"
 
@@ -27,10 +28,6 @@ export interface SeenTransfer {
   readonly to: Address
   readonly units: bigint
 }
-
-export type Match =
-  | { readonly _tag: "Found"; readonly transfer: SeenTransfer }
-  | { readonly _tag: "Missing"; readonly reason: string; readonly found: Evidence }
 
 export type ContractToken = Extract<TokenConfig, { readonly _tag: "Contract" }>
 
@@ -72,9 +69,6 @@ export const tokenTransfers = (events: ReadonlyArray<Event>): ReadonlyArray<Seen
 /** Canonical, see `OnChainIdentity`: a receipt's events are the transaction's own, whatever its block. */
 export const canonicalIndex = ({ index }: SeenTransfer): string => `event:${index}`
 
-/** How many of a transaction's transfers an event of ours can hold as evidence. */
-const maxShownTransfers = 8
-
 export const transferAsEvidence = (transfer: SeenTransfer): Evidence => ({
   place: `event ${transfer.index}`,
   event_index: transfer.index,
@@ -83,18 +77,6 @@ export const transferAsEvidence = (transfer: SeenTransfer): Evidence => ({
   to: transfer.to,
   units: transfer.units.toString()
 })
-
-const missing = (reason: string, transfers: ReadonlyArray<SeenTransfer>): Match => ({
-  _tag: "Missing",
-  reason,
-  found: {
-    transfer_count: transfers.length,
-    transfers: transfers.slice(0, maxShownTransfers).map(transferAsEvidence)
-  }
-})
-
-const shownAmount = (units: bigint, token: TokenConfig): string =>
-  amountFromUnits(units, token.decimals) ?? `${units} units`
 
 /** Why this transfer is not the claimed one; undefined if it is. */
 const difference = (
@@ -121,72 +103,34 @@ export const matchToken = (
   claim: TransferClaim,
   token: ContractToken,
   events: ReadonlyArray<Event>
-): Match => {
+): Match<SeenTransfer> => {
   const transfers = tokenTransfers(events)
-  return claim.transfer_index === null
-    ? matchUnindexed(claim, token, transfers)
-    : matchIndexed(claim, token, transfers, claim.transfer_index, events.length)
-}
-
-const matchIndexed = (
-  claim: TransferClaim,
-  token: ContractToken,
-  transfers: ReadonlyArray<SeenTransfer>,
-  index: number,
-  eventCount: number
-): Match => {
-  const named = transfers.find((transfer) => transfer.index === index)
-  if (named === undefined) {
-    return missing(
-      index < eventCount
-        ? `event ${index} of the transaction is not an ERC-20 transfer`
-        : `the transaction has no event ${index}`,
-      transfers
+  const telling: Telling<SeenTransfer> = {
+    difference: (transfer) => difference(transfer, claim, token),
+    isOfToken: ({ contract }) => contract === token.contract,
+    isToRecipient: ({ to }) => to === claim.to_address,
+    placeOf: ({ index }) => `event ${index}`,
+    asEvidence: transferAsEvidence
+  }
+  const index = claim.transfer_index
+  if (index === null) {
+    return chooseOnly(
+      claim,
+      transfers,
+      {
+        ifNone: "the transaction holds no ERC-20 transfer",
+        ifAmbiguous: "send transfer_index to say which is meant"
+      },
+      telling
     )
   }
-  const why = difference(named, claim, token)
-  return why === undefined
-    ? { _tag: "Found", transfer: named }
-    : missing(`event ${index} is not the claimed transfer: ${why}`, [named])
-}
-
-/** The only transfer that fits, or what is there instead. */
-const matchUnindexed = (
-  claim: TransferClaim,
-  token: ContractToken,
-  transfers: ReadonlyArray<SeenTransfer>
-): Match => {
-  const fitting = transfers.filter((transfer) => difference(transfer, claim, token) === undefined)
-  const [only] = fitting
-  if (fitting.length > 1) {
-    return missing(
-      `ambiguous: ${fitting.length} identical transfers of ${claim.amount} ${claim.token} to ${claim.to_address} in one transaction; send transfer_index to say which is meant`,
-      fitting
-    )
-  }
-  if (only !== undefined) return { _tag: "Found", transfer: only }
-
-  const nearest = nearestOf(claim, token, transfers)
-  const [first] = nearest
-  if (first === undefined) return missing("the transaction holds no ERC-20 transfer", [])
-  const others = nearest.length > 1 ? `, and ${nearest.length - 1} more` : ""
-  return missing(
-    `no transfer of ${claim.amount} ${claim.token} to ${claim.to_address}; the nearest is event ${first.index}${others}: ${difference(first, claim, token)}`,
-    nearest
-  )
-}
-
-/** The nearest miss tells most: the right token to the right recipient, then the recipient, then any. */
-const nearestOf = (
-  claim: TransferClaim,
-  token: ContractToken,
-  transfers: ReadonlyArray<SeenTransfer>
-): ReadonlyArray<SeenTransfer> => {
-  const isOfToken = (transfer: SeenTransfer) => transfer.contract === token.contract
-  const toRecipient = transfers.filter((transfer) => transfer.to === claim.to_address)
-  return (
-    [toRecipient.filter(isOfToken), toRecipient, transfers.filter(isOfToken), transfers].find(
-      (some) => some.length > 0
-    ) ?? []
+  return chooseNamed(
+    transfers.find((transfer) => transfer.index === index),
+    `event ${index}`,
+    index < events.length
+      ? `event ${index} of the transaction is not an ERC-20 transfer`
+      : `the transaction has no event ${index}`,
+    transfers,
+    telling
   )
 }
