@@ -186,6 +186,11 @@ export class Addresses extends Context.Service<
           }
           const now = new Date(yield* Clock.currentTimeMillis)
           const { length: created } = yield* insert(registrations, by, now)
+          if (created === registrations.length) {
+            const stamp = { registered_by: by, registered_at: now.toISOString() }
+            const addresses = registrations.map((one) => ({ ...one, ...stamp }))
+            return { addresses, registered: created }
+          }
           // A statement of its own: only a new snapshot sees what a rival committed.
           const addresses = yield* read(registrations)
           const conflicts = addresses.flatMap((stored, index) => {
@@ -206,28 +211,36 @@ export class Addresses extends Context.Service<
           Option.isSome(around) ? effect : sql.withTransaction(effect)
         )
 
-      const list: Addresses["Service"]["list"] = ({
-        tenants,
-        chain,
-        account_reference,
-        after,
-        limit
-      }) => {
+      /**
+       * What comes after an address, in ranges that each begin at a place in the index. One comparison
+       * of the whole key would not do: beside `tenant_id = …` Postgres begins at the tenant's first
+       * address, and walks to the page through all that come before it.
+       */
+      const rangesAfter = ({ tenant_id, chain, address }: AddressKey) => [
+        sql`tenant_id = ${tenant_id} AND chain = ${chain} AND address > ${address}`,
+        sql`tenant_id = ${tenant_id} AND chain > ${chain}`,
+        sql`tenant_id > ${tenant_id}`
+      ]
+
+      const list: Addresses["Service"]["list"] = (filter) => {
+        const { tenants, chain, account_reference, after, limit } = filter
         const conditions = [
           ...(tenants === undefined ? [] : [sql`tenant_id = ANY(${texts(tenants)})`]),
           ...(chain === undefined ? [] : [sql`chain = ${chain}`]),
           ...(account_reference === undefined
             ? []
-            : [sql`account_reference = ${account_reference}`]),
-          ...(after === undefined
-            ? []
-            : [
-                sql`(tenant_id, chain, address) > (${after.tenant_id}, ${after.chain}, ${after.address})`
-              ])
+            : [sql`account_reference = ${account_reference}`])
         ]
+        const ranges = after === undefined ? [sql`true`] : rangesAfter(after)
+        const parts = ranges.map(
+          (range) => sql`(
+            SELECT ${columns} FROM deposit_addresses
+            WHERE ${sql.and([...conditions, range])}
+            ORDER BY tenant_id, chain, address
+            LIMIT ${limit})`
+        )
         return sql<AddressRow>`
-          SELECT ${columns} FROM deposit_addresses
-          WHERE ${sql.and(conditions)}
+          SELECT * FROM (${sql.join(" UNION ALL ", false)(parts)}) AS page
           ORDER BY tenant_id, chain, address
           LIMIT ${limit}`.pipe(Effect.map((rows) => rows.map(fromRow)))
       }

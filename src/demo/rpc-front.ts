@@ -4,7 +4,8 @@
  * It stands between Surehook and a local chain in tests and in the demo, and counts what passes.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import { Effect, Predicate, Schema, type Scope } from "effect"
+import { Effect, Schema, type Scope } from "effect"
+import { type FrontError, listen } from "./listening.ts"
 
 export type FrontMode =
   | { readonly _tag: "Forward" }
@@ -51,10 +52,6 @@ export interface RpcFront {
   /** How many calls of a method came in, whatever became of them. */
   readonly calls: (method: string) => Effect.Effect<number>
 }
-
-export class FrontError extends Schema.TaggedError<FrontError>()("FrontError", {
-  message: Schema.String
-}) {}
 
 const Call = Schema.Struct({
   id: Schema.Unknown,
@@ -135,25 +132,9 @@ export const startRpcFront = (upstream: string): Effect.Effect<RpcFront, FrontEr
       sendJson(response, Array.isArray(body) ? answers : (answers[0] ?? {}))
     }
 
-    yield* Effect.acquireRelease(
-      Effect.callback<void, FrontError>((resume) => {
-        server.once("error", (cause) =>
-          resume(Effect.fail(new FrontError({ message: String(cause) })))
-        )
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    )
-    const address = server.address()
-    if (!Predicate.isObject(address)) {
-      return yield* new FrontError({ message: "the front has no address" })
-    }
+    const origin = yield* listen(server)
     return {
-      url: `http://127.0.0.1:${address.port}/v2/${key}`,
+      url: `${origin}/v2/${key}`,
       key,
       setMode: (next) =>
         Effect.sync(() => {

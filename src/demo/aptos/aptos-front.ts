@@ -5,9 +5,9 @@
  * about an `AptosLedger`, and can be told to fail the way real endpoints do.
  */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http"
-import { Effect, Predicate, type Schema, type Scope } from "effect"
+import { Effect, type Schema, type Scope } from "effect"
 import { canonicalAddress } from "../../domain/chain.ts"
-import { FrontError } from "../rpc-front.ts"
+import { type FrontError, listen } from "../listening.ts"
 import type { AptosBlock, AptosLedger } from "./aptos-ledger.ts"
 
 export interface AptosAnswer {
@@ -76,25 +76,9 @@ export const startAptosFront = (
       sendJson(response, (mode._tag === "Rewrite" && mode.rewrite(path, answer)) || answer)
     })
 
-    yield* Effect.acquireRelease(
-      Effect.callback<void, FrontError>((resume) => {
-        server.once("error", (cause) =>
-          resume(Effect.fail(new FrontError({ message: String(cause) })))
-        )
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    )
-    const address = server.address()
-    if (!Predicate.isObject(address)) {
-      return yield* new FrontError({ message: "the front has no address" })
-    }
+    const origin = yield* listen(server)
     return {
-      url: `http://127.0.0.1:${address.port}/${key}`,
+      url: `${origin}/${key}`,
       key,
       setMode: (next) =>
         Effect.sync(() => {

@@ -4,9 +4,9 @@
  */
 import { generateKeyPairSync, randomBytes, randomUUID, sign } from "node:crypto"
 import { createServer } from "node:http"
-import { Effect, Predicate } from "effect"
+import { Effect } from "effect"
 import type { Call, Payment } from "../demo-chain.ts"
-import { FrontError } from "../rpc-front.ts"
+import { listen } from "../listening.ts"
 import type { Webhook } from "../scenario.ts"
 
 const newKey = () => generateKeyPairSync("ec", { namedCurve: "P-256" })
@@ -30,23 +30,7 @@ export const startCircle = Effect.fnUntraced(function* (blockchain: string) {
       )
     )
   })
-  yield* Effect.acquireRelease(
-    Effect.callback<void, FrontError>((resume) => {
-      server.once("error", (cause) =>
-        resume(Effect.fail(new FrontError({ message: String(cause) })))
-      )
-      server.listen(0, "127.0.0.1", () => resume(Effect.void))
-    }),
-    () =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-  const address = server.address()
-  if (!Predicate.isObject(address)) {
-    return yield* new FrontError({ message: "Circle's API has no address" })
-  }
+  const origin = yield* listen(server)
 
   const bodyOf = (payment: Payment | undefined, tokenId: string | undefined) => ({
     subscriptionId: randomUUID(),
@@ -68,7 +52,7 @@ export const startCircle = Effect.fnUntraced(function* (blockchain: string) {
   })
 
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: origin,
     apiKey,
     call: (
       webhook: Webhook,

@@ -1,6 +1,7 @@
 /** JSON-RPC 2.0 over HTTP, single calls and batches: https://www.jsonrpc.org/specification. */
 import { createServer, type IncomingMessage } from "node:http"
-import { Effect, Option, Predicate, Schema, type Scope } from "effect"
+import { Effect, Option, Schema, type Scope } from "effect"
+import { listen } from "../listening.ts"
 import { LocalSolanaError } from "./local-solana-error.ts"
 import type { MethodAnswer } from "./rpc-methods.ts"
 
@@ -37,26 +38,10 @@ export const serveJsonRpc = (
         () => response.destroy()
       )
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void, LocalSolanaError>((resume) => {
-        server.once("error", (cause) =>
-          resume(
-            Effect.fail(new LocalSolanaError({ message: `the local Solana: ${cause.message}` }))
-          )
-        )
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
+    return yield* Effect.mapError(
+      listen(server),
+      ({ message }) => new LocalSolanaError({ message })
     )
-    const address = server.address()
-    if (!Predicate.isObject(address)) {
-      return yield* new LocalSolanaError({ message: "the local Solana has no address" })
-    }
-    return `http://127.0.0.1:${address.port}`
   })
 
 /** JSON in which bigints are plain integers, as in a real node's answers. */

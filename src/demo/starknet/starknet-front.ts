@@ -5,7 +5,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { Effect, Option, Predicate, Schema, type Scope } from "effect"
-import { FrontError } from "../rpc-front.ts"
+import { type FrontError, listen } from "../listening.ts"
 import { answerCall } from "./starknet-answers.ts"
 import { type Answer, errors } from "./starknet-calls.ts"
 import type { FakeStarknet } from "./starknet-chain.ts"
@@ -54,24 +54,8 @@ export const startStarknetFront = (
         response.writeHead(500).end(String(cause))
       })
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void, FrontError>((resume) => {
-        server.once("error", (cause) =>
-          resume(Effect.fail(new FrontError({ message: String(cause) })))
-        )
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          server.closeAllConnections()
-        })
-    )
-    const address = server.address()
-    if (!Predicate.isObject(address)) {
-      return yield* new FrontError({ message: "the front has no address" })
-    }
-    return { url: `http://127.0.0.1:${address.port}/` }
+    const origin = yield* listen(server)
+    return { url: `${origin}/` }
   })
 
 const isBatch = (body: Call | ReadonlyArray<Call>): body is ReadonlyArray<Call> =>

@@ -22,7 +22,7 @@ export const newKeyPair = (namedCurve = "P-256"): KeyPair => {
 
 export interface Reply {
   readonly status: number
-  readonly body: unknown
+  readonly body: string | object
 }
 
 export const keyReply = ({ id, publicKey }: KeyPair, algorithm = "ECDSA_SHA_256"): Reply => ({

@@ -1,7 +1,12 @@
 /** What surehook.yaml may say of a source of the provider hmac, and what it is told if it is wrong. */
+import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
 import { ConfigReader } from "../../../src/config/config-reader.ts"
+import { decodeConfig } from "../../../src/config/decode-config.ts"
+import { parseYaml } from "../../../src/config/yaml-text.ts"
 import { HmacOptions } from "../../../src/ingest/providers/hmac-options.ts"
+import { providers } from "../../../src/ingest/registry.ts"
 
 const signature = { header: "x-signature", algorithm: "sha256", encoding: "hex" }
 const fields = {
@@ -29,6 +34,14 @@ const faultsOf = (change: Change): ReadonlyArray<string> => {
   const reader = new ConfigReader()
   reader.fields(HmacOptions, [], options, Object.keys(HmacOptions.fields))
   return reader.problems.map(({ message, path }) => `${path.join(".")}: ${message}`)
+}
+
+const evmChain = {
+  kind: "evm",
+  chain_id: 1,
+  rpc: [{ url: "http://127.0.0.1:9" }],
+  confirmations: 1,
+  tokens: { ETH: "native" }
 }
 
 const signed = (template: string) => ({ signed: template })
@@ -149,6 +162,19 @@ describe("the options of a source of the provider hmac", () => {
         assert.isTrue(fault.startsWith(expected[index] ?? "\0"), `${fault} / ${expected[index]}`)
       })
     }
+  })
+
+  it("are taken as hmac.ts explains them", () => {
+    const file = new URL("../../../src/ingest/providers/hmac.ts", import.meta.url)
+    const lines = readFileSync(file, "utf8").matchAll(/^ \* {5}( *\S.*)$/gm)
+    const example = Result.getOrThrow(parseYaml([...lines].map(([, line]) => line).join("\n")))
+    const chains = { ethereum: evmChain }
+    const decoded = decodeConfig(
+      { tenants: { acme: example }, chains },
+      { ACME_PAY_SECRET: "a secret of sixteen characters" },
+      providers
+    )
+    assert.deepStrictEqual(Result.isFailure(decoded) && decoded.failure, false)
   })
 
   it("that are missing altogether are named", () => {
