@@ -69,7 +69,7 @@ describe("the import rule", () => {
         "machines/deposit.ts:2 imports ../src/domain/amount.ts: machines may not import domain. It may: nothing of ours",
         "src/deposits/job.ts:1 imports ../../test/support/postgres.ts: that is outside. deposits may import: domain, machines, postgres, event-log",
         "src/event-log/event-log.ts:3 imports ../deposits/job.ts: event-log may not import deposits. It may: domain, postgres",
-        "src/ingest/route.ts:1 imports ../workers/lease.ts: ingest may not import workers. It may: domain, config, telemetry, machines, postgres, event-log, deposits",
+        "src/ingest/route.ts:1 imports ../workers/lease.ts: ingest may not import workers. It may: domain, config, telemetry, machines, postgres, event-log, deposits, addresses",
         "src/main.ts:1 imports ./workers/lease.ts: main may not import workers. It may: cli"
       ])
       assert.strictEqual(lastWord, "Offences against the import rule: 6")
