@@ -107,7 +107,7 @@ const playAll = (stage: Stage) =>
       for (const scenario of chain.scenarios) {
         const subject = { number: played.length + 1, name: scenario.name }
         played.push(yield* play(stage, chain, subject, scenario))
-        yield* Effect.sleep(pauseAfter(chain))
+        if (stage.screen.isWatched) yield* Effect.sleep(pauseAfter(chain))
       }
     }
     yield* awaitTheRest(stage, played)

@@ -49,7 +49,7 @@ export const play = Effect.fnUntraced(function* (
 
   const sent: Array<Sent> = []
   for (const webhook of webhooks) {
-    if (sent.length > 0) yield* Effect.sleep(pauseBetweenWebhooks)
+    if (sent.length > 0 && stage.screen.isWatched) yield* Effect.sleep(pauseBetweenWebhooks)
     const told = announced(webhook, payments, chain)
     const answers = yield* deliverCopies(stage, chain, webhook, told)
     sent.push({ webhook, payments: told, answers })

@@ -18,6 +18,8 @@ export class ScreenGone extends Schema.TaggedError<ScreenGone>()("ScreenGone", {
 }) {}
 
 export interface Screen {
+  /** A person may read along, who needs time; a pipe does not. */
+  readonly isWatched: boolean
   /** How wide a line may be. */
   readonly columns: number
   readonly paint: (text: string, ...colors: ReadonlyArray<Color>) => string
@@ -58,6 +60,7 @@ export const makeScreen = Effect.gen(function* () {
       : text
 
   return {
+    isWatched: isTerminal,
     columns,
     paint,
     print: (text) =>

@@ -12,7 +12,6 @@
  */
 import { createPublicKey, type KeyObject } from "node:crypto"
 import {
-  ByteSize,
   Cache,
   Cause,
   Data,
@@ -22,9 +21,10 @@ import {
   Layer,
   type Redacted,
   Result,
-  Schema
+  Schema,
+  Stream
 } from "effect"
-import { HttpClient, HttpClientRequest, HttpIncomingMessage } from "effect/http"
+import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { RateLimiter } from "effect/persistence"
 
 /** Circle has a handful. */
@@ -64,11 +64,7 @@ export const makeCircleKeys = Effect.fnUntraced(function* (options: {
       HttpClientRequest.acceptJson,
       client.execute,
       Effect.flatMap((response) =>
-        Effect.map(response.text, (text) => answerOf(response.status, text))
-      ),
-      Effect.provideService(
-        HttpIncomingMessage.MaxBodySize,
-        ByteSize.fromInputUnsafe(maxAnswerBytes)
+        Effect.map(boundedText(response), (text) => answerOf(response.status, text))
       ),
       // What went wrong may hold the URL, which an operator may have put a key into.
       Effect.orElseSucceed((): Answer => ({ _tag: "Away", detail: "it could not be reached" }))
@@ -107,7 +103,7 @@ export const makeCircleKeys = Effect.fnUntraced(function* (options: {
 
   const lookUps = yield* Cache.makeWith(lookUp, {
     capacity: maxRememberedLookUps,
-    timeToLive: (exit) => (Exit.isFailure(exit) && isUnknown(exit) ? unknownFor : awayFor)
+    timeToLive: (exit) => (isUnknown(exit) ? unknownFor : awayFor)
   })
 
   return {
@@ -147,6 +143,14 @@ type Answer =
   /** The API key is not taken. */
   | { readonly _tag: "Refused" }
   | { readonly _tag: "Away"; readonly detail: string }
+
+/** Cut off where it is too long, and empty if it breaks off: neither holds a key. */
+const boundedText = ({ stream }: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
+  Stream.limitBytes(stream, maxAnswerBytes, () => Stream.empty).pipe(
+    Stream.decodeText,
+    Stream.mkString,
+    Effect.orElseSucceed(() => "")
+  )
 
 const answerOf = (status: number, text: string): Answer => {
   if (status === 200) {

@@ -13,7 +13,7 @@
  *           encoding: hex                       # hex or base64 (either alphabet)
  *           prefix: "sha256="                   # stands before it in the header; optional
  *           separator: ","                      # if the header holds several parts; optional
- *           signed: "{timestamp}.{body}"        # what is signed (see hmac-template.ts); else {body}
+ *           signed: "{id}.{timestamp}.{body}"   # what is signed (see hmac-template.ts); else {body}
  *           secret_encoding: utf8               # utf8 (if it is left out), hex or base64
  *         timestamp:                            # against replays; optional, and must be signed
  *           header: x-timestamp

@@ -120,6 +120,22 @@ describe("the public keys of Circle", () => {
     })
   )
 
+  it.effect("are kept up to a hundred: then the one that came first is asked for again", () =>
+    Effect.gen(function* () {
+      const { asked, outcome } = yield* keysOver(always(keyReply(pair)))
+      const ids = Array.from({ length: 101 }, () => randomUUID())
+      for (const id of ids) {
+        yield* TestClock.adjust("4 seconds")
+        assert.strictEqual(yield* outcome(id), "public")
+      }
+      yield* TestClock.adjust("4 seconds")
+      yield* outcome(ids[1] ?? "")
+      assert.strictEqual(asked.length, 101)
+      yield* outcome(ids[0] ?? "")
+      assert.strictEqual(asked.length, 102)
+    })
+  )
+
   it.effect("that Circle does not have are unknown for a minute, and may come to be", () =>
     Effect.gen(function* () {
       let reply = unknownReply
