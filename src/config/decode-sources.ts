@@ -70,7 +70,7 @@ export class SourcesDecoder {
     const provider = this.provider(path, source, rules)
     const secrets: Array<Redacted.Redacted<string>> = []
     for (const [index, item] of reader.itemsAt(path, source, "secrets", "secret").entries()) {
-      const secret = this.secret([...path, "secrets", index], item, rules)
+      const secret = this.secret([...path, "secrets", index], item, source, rules)
       if (secret !== undefined) secrets.push(Redacted.make(secret))
     }
     const networks = rules?.namesNetworks === true ? this.networks(path, source) : undefined
@@ -112,11 +112,12 @@ export class SourcesDecoder {
   private secret(
     path: KeyPath,
     value: unknown,
+    source: Mapping,
     rules: SourceRules | undefined
   ): string | undefined {
     const text = this.reader.value(Schema.String, path, value)
     if (text === undefined) return undefined
-    const secret = rules?.secret(text) ?? Result.succeed(text)
+    const secret = rules?.secret(text, source) ?? Result.succeed(text)
     if (Result.isFailure(secret)) {
       this.reader.refuse(path, secret.failure)
       return undefined

@@ -1,7 +1,7 @@
 /** Registered addresses in the database: all or none, each to one account, and each tenant's own. */
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Context, Effect, Fiber } from "effect"
 import { Addresses, type AddressKey, maxRegistrations } from "../../src/addresses/addresses.ts"
 import type { Registration } from "../../src/addresses/registration.ts"
 import { acme, addressesLayer, evmAddress, globex, registration } from "./registrations.ts"
@@ -113,13 +113,9 @@ layer(addressesLayer)("registered addresses", (it) => {
   it.effect("get one account when several are claimed at the same moment", () =>
     Effect.gen(function* () {
       const batch = fresh(50)
-      // In opposite orders, which must not make them wait for each other.
-      const rivals = Array.from({ length: 8 }, (_, n) => {
-        const mine = batch.map(({ address }) =>
-          registration({ address, account_reference: `rival-${n}` })
-        )
-        return n % 2 === 0 ? mine : mine.toReversed()
-      })
+      const rivals = Array.from({ length: 8 }, (_, n) =>
+        batch.map(({ address }) => registration({ address, account_reference: `rival-${n}` }))
+      )
       const results = yield* Effect.forEach(rivals, (rival) => Effect.result(register(rival)), {
         concurrency: "unbounded"
       })
@@ -129,6 +125,43 @@ layer(addressesLayer)("registered addresses", (it) => {
       const won = results.flatMap((result, n) => (result._tag === "Success" ? [n] : []))
       assert.strictEqual(won.length, 1)
       assert.deepStrictEqual(new Set(yield* accountsOf(batch)), new Set([`rival-${won[0]}`]))
+    })
+  )
+
+  it.effect("do not deadlock when two batches hold them in opposite orders", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const [first, middle, last] = fresh(3)
+      if (first === undefined || middle === undefined || last === undefined) return assert.fail()
+      const waiting = sql<{ count: number }>`
+        SELECT count(*)::int FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`.pipe(
+        Effect.map(([row]) => row?.count ?? 0)
+      )
+      // Both are held up at the middle one, when each has what the other wants next.
+      const rivals = yield* register([middle]).pipe(
+        Effect.andThen(
+          Effect.forEach(
+            [
+              [first, middle, last],
+              [last, middle, first]
+            ],
+            (batch) =>
+              Effect.forkDetach(
+                // Not of the transaction around.
+                Effect.updateContext(register(batch), Context.omit(sql.transactionService))
+              )
+          )
+        ),
+        Effect.tap(Effect.repeat(waiting, { until: (count) => count === 2 })),
+        Effect.tap(sql`ROLLBACK AND CHAIN`),
+        sql.withTransaction
+      )
+      const registered = yield* Effect.forEach(rivals, Fiber.join)
+      assert.strictEqual(
+        registered.reduce((sum, result) => sum + result.registered, 0),
+        3
+      )
     })
   )
 

@@ -49,7 +49,7 @@
  * lost digits before anybody sees it; tokens are always a string. Stripe's way of signing, for
  * example, is `prefix: "v1=", separator: ","` beside a timestamp with `prefix: "t=", separator: ","`.
  */
-import { Effect, Redacted, Schema } from "effect"
+import { Effect, Option, Redacted, Result, Schema } from "effect"
 import { plainSecret } from "../../config/source-rules.ts"
 import { failIf } from "../problem.ts"
 import type { Provider, Receiver } from "../provider.ts"
@@ -59,8 +59,21 @@ import { headerId, hmacKey, hmacVerifier } from "./hmac-signature.ts"
 
 const minSecretLength = 16
 
+const longEnough = plainSecret(minSecretLength)
+const readOptions = Schema.decodeUnknownOption(HmacOptions)
+
+/** How it is written stands in the options, whose own faults are told by themselves. */
+const secret: Provider["secret"] = (text, source) =>
+  Result.flatMap(longEnough(text), (long) => {
+    const encoding = readOptions(source).pipe(
+      Option.flatMapNullishOr(({ signature }) => signature.secret_encoding),
+      Option.getOrElse(() => "utf8" as const)
+    )
+    return Result.map(hmacKey(long, encoding), () => long)
+  })
+
 export const hmac: Provider = {
-  secret: plainSecret(minSecretLength),
+  secret,
   namesNetworks: true,
   options: HmacOptions,
   receiver: ({ id, networks, options, secrets }, chains) =>

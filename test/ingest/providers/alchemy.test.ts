@@ -168,8 +168,8 @@ const oneIgnored = (body: Schema.Json) => {
 describe("Alchemy's address activity", () => {
   it("is signed with the webhook's signing key as it is, which is too long to be guessed", () => {
     const [text] = alchemy.secrets
-    assert.deepStrictEqual(provider.secret(text), Result.succeed(text))
-    assert.isTrue(Result.isFailure(provider.secret("x".repeat(15))))
+    assert.deepStrictEqual(provider.secret(text, {}), Result.succeed(text))
+    assert.isTrue(Result.isFailure(provider.secret("x".repeat(15), {})))
   })
 
   it("never reads the float, nor the decimals that the body gives", () => {

@@ -281,8 +281,8 @@ describe("Coinbase's events", () => {
 describe("Coinbase's signature", () => {
   it("is keyed with the subscription's secret as it is, which is too long to be guessed", () => {
     const [text] = coinbase.secrets
-    assert.deepStrictEqual(provider.secret(text), Result.succeed(text))
-    assert.isTrue(Result.isFailure(provider.secret("x".repeat(15))))
+    assert.deepStrictEqual(provider.secret(text, {}), Result.succeed(text))
+    assert.isTrue(Result.isFailure(provider.secret("x".repeat(15), {})))
   })
 
   const [secret] = coinbase.secrets

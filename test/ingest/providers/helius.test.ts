@@ -755,10 +755,13 @@ describe("a source of Helius", () => {
       "the-secret-with-a-space ",
       "a\nb".repeat(9)
     ]) {
-      const result = helius.secret(text)
+      const result = helius.secret(text, {})
       assert.isTrue(Result.isFailure(result), text)
     }
-    assert.deepStrictEqual(helius.secret("Bearer 0123456789"), Result.succeed("Bearer 0123456789"))
+    assert.deepStrictEqual(
+      helius.secret("Bearer 0123456789", {}),
+      Result.succeed("Bearer 0123456789")
+    )
   })
 })
 

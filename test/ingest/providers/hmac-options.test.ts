@@ -47,6 +47,34 @@ const evmChain = {
 const signed = (template: string) => ({ signed: template })
 const timestamp = { header: "x-time", format: "seconds" }
 
+describe("a secret of a source of the provider hmac", () => {
+  it("must be what secret_encoding says that it is", () => {
+    const rules = providers.get("hmac") ?? assert.fail("there is no provider hmac")
+    const secretOf = (text: string, secret_encoding: string) =>
+      rules.secret(text, {
+        environment: "a",
+        signature: { ...signature, secret_encoding },
+        fields
+      })
+    for (const [text, encoding] of [
+      ["any words, of 16 characters", "utf8"],
+      ["ab".repeat(16), "hex"],
+      ["ab".repeat(16), "base64"]
+    ] as const) {
+      assert.deepStrictEqual(secretOf(text, encoding), Result.succeed(text))
+    }
+    for (const [text, encoding] of [
+      ["any words, of 16 characters", "hex"],
+      ["any words, of 16 characters", "base64"],
+      ["short", "utf8"]
+    ] as const) {
+      const refused = secretOf(text, encoding)
+      if (Result.isSuccess(refused)) return assert.fail(`${text} is taken for ${encoding}`)
+      assert.notInclude(refused.failure, text)
+    }
+  })
+})
+
 describe("the options of a source of the provider hmac", () => {
   it("may say little or much", () => {
     for (const change of [

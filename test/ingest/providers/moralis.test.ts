@@ -236,8 +236,8 @@ const reasons = (body: Schema.Json) => {
 describe("Moralis' signature", () => {
   it("is made with the streams secret as it is, which is too long to be guessed", () => {
     const [text] = moralis.secrets
-    assert.deepStrictEqual(provider.secret(text), Result.succeed(text))
-    assert.isTrue(Result.isFailure(provider.secret("x".repeat(15))))
+    assert.deepStrictEqual(provider.secret(text, {}), Result.succeed(text))
+    assert.isTrue(Result.isFailure(provider.secret("x".repeat(15), {})))
   })
 
   it("is checked by tests with a keccak-256 of their own that is right", () => {
