@@ -10,17 +10,17 @@ import type { ChainConfig } from "../config/chain-config.ts"
 import { Settings } from "../config/settings.ts"
 import { SurehookConfig } from "../config/surehook-config.ts"
 import type { ChainName } from "../domain/chain.ts"
+import type { TransferClaim } from "../domain/transfer.ts"
 import { families } from "./families.ts"
-import type { ChainValidator } from "./family.ts"
 import { makeQuorum } from "./quorum.ts"
 import { makeEndpoints } from "./rpc/endpoints.ts"
 import { needsQuorum } from "./thresholds.ts"
-import { ChainUnknown, Validator } from "./validator.ts"
+import { ChainUnknown, Validator, type Verdict } from "./validator.ts"
 
 interface Chain {
   readonly name: ChainName
   readonly isClaimable: Effect.Effect<boolean>
-  readonly verify: ChainValidator["verify"]
+  readonly verify: Validator["Service"]["verify"]
 }
 
 const makeChain = Effect.fnUntraced(function* (
@@ -40,11 +40,20 @@ const makeChain = Effect.fnUntraced(function* (
     isClaimable: endpoints.isClaimable,
     verify: (claim) => {
       const token = config.tokens.get(claim.token)
-      return token !== undefined && needsQuorum(token, claim.amount)
-        ? quorum.verify(claim)
-        : validator.verify(claim)
+      if (token === undefined) return Effect.succeed(tokenUnknown(config.name, claim))
+      return needsQuorum(token, claim.amount)
+        ? quorum.verify(claim, token)
+        : validator.verify(claim, token)
     }
   } satisfies Chain
+})
+
+const tokenUnknown = (chain: ChainName, claim: TransferClaim): Verdict => ({
+  _tag: "Mismatch",
+  reason: `${claim.token} is not among the tokens of ${chain} in surehook.yaml: add it there and replay the deposit`,
+  expected: { token: claim.token, to: claim.to_address, amount: claim.amount },
+  found: {},
+  evidence: { tx_hash: claim.tx_hash }
 })
 
 const make = Effect.gen(function* () {

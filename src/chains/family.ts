@@ -5,7 +5,7 @@
  * claim is checked. Endpoints, failing over, circuits, limits and quorums are the same for all: `rpc/`.
  */
 import type { Effect } from "effect"
-import type { ChainConfig, RpcEndpointConfig } from "../config/chain-config.ts"
+import type { ChainConfig, RpcEndpointConfig, TokenConfig } from "../config/chain-config.ts"
 import type { ChainName } from "../domain/chain.ts"
 import type { TransferClaim } from "../domain/transfer.ts"
 import type { Endpoint } from "./rpc/endpoint.ts"
@@ -15,8 +15,10 @@ import type { RpcClient } from "./rpc/rpc-client.ts"
 import type { CircuitsOpen, RpcFailure, RpcRefused, Verdict } from "./validator.ts"
 
 export interface ChainValidator {
+  /** `token` is what surehook.yaml says of the claim's token. */
   readonly verify: (
-    claim: TransferClaim
+    claim: TransferClaim,
+    token: TokenConfig
   ) => Effect.Effect<Verdict, RpcFailure | RpcRefused | CircuitsOpen>
 }
 

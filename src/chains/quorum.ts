@@ -10,6 +10,7 @@
  * its own, which no other endpoint answers; two endpoints of one host count as one.
  */
 import { Effect, type Scope } from "effect"
+import type { TokenConfig } from "../config/chain-config.ts"
 import type { ChainName } from "../domain/chain.ts"
 import type { TransferClaim } from "../domain/transfer.ts"
 import { consensus, disagreement, hostsOf, needed, type Opinion } from "./consensus.ts"
@@ -32,8 +33,8 @@ export const makeQuorum = (
 ): ChainValidator => {
   const candidates = hostsInTurn(voters)
 
-  const ask = ({ name, host, validator }: Voter, claim: TransferClaim) =>
-    validator.verify(claim).pipe(
+  const ask = ({ name, host, validator }: Voter, claim: TransferClaim, token: TokenConfig) =>
+    validator.verify(claim, token).pipe(
       Effect.map((verdict): Opinion => ({ endpoint: name, host, verdict })),
       // It may live and be busy, so that it was not asked must cost no attempt.
       Effect.catchTag("CircuitsOpen", ({ retry_after_ms }) =>
@@ -42,11 +43,11 @@ export const makeQuorum = (
     )
 
   return {
-    verify: Effect.fn("Quorum.verify")(function* (claim) {
+    verify: Effect.fn("Quorum.verify")(function* (claim, token) {
       const { answers, failures } = yield* askInTurn({
         candidates,
         scope,
-        ask: (voter) => ask(voter, claim),
+        ask: (voter) => ask(voter, claim, token),
         missing: (opinions: ReadonlyArray<Opinion>) =>
           consensus(opinions) === undefined ? Math.max(needed - hostsOf(opinions).size, 1) : 0
       })

@@ -1,7 +1,7 @@
 /** Registered addresses in the database: all or none, each to one account, and each tenant's own. */
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { Addresses, type AddressKey, maxRegistrations } from "../../src/addresses/addresses.ts"
 import type { Registration } from "../../src/addresses/registration.ts"
 import { acme, addressesLayer, evmAddress, globex, registration } from "./registrations.ts"
@@ -138,25 +138,27 @@ layer(addressesLayer)("registered addresses", (it) => {
         WHERE datname = current_database() AND wait_event_type = 'Lock'`.pipe(
         Effect.map(([row]) => row?.count ?? 0)
       )
-      // Both are held up at the middle one, when each has what the other wants next.
-      const rivals = yield* register([middle]).pipe(
-        Effect.andThen(
-          Effect.forEach(
-            [
-              [first, middle, last],
-              [last, middle, first]
-            ],
-            (batch) =>
-              Effect.forkDetach(
-                // Not of the transaction around.
-                Effect.updateContext(register(batch), Context.omit(sql.transactionService))
-              )
-          )
-        ),
-        Effect.tap(Effect.repeat(waiting, { until: (count) => count === 2 })),
-        Effect.tap(sql`ROLLBACK AND CHAIN`),
-        sql.withTransaction
+      const isHeld = yield* Deferred.make<void>()
+      const letGo = yield* Deferred.make<void>()
+      yield* register([middle]).pipe(
+        Effect.andThen(Deferred.succeed(isHeld, undefined)),
+        Effect.andThen(Deferred.await(letGo)),
+        Effect.andThen(Effect.fail("undone")),
+        sql.withTransaction,
+        Effect.exit,
+        Effect.forkChild
       )
+      yield* Deferred.await(isHeld)
+      const rivals = yield* Effect.forEach(
+        [
+          [first, middle, last],
+          [last, middle, first]
+        ],
+        (batch) => Effect.forkChild(register(batch))
+      )
+      // Without one order, each has what the other wants next.
+      yield* Effect.repeat(waiting, { until: (count) => count === 2 })
+      yield* Deferred.succeed(letGo, undefined)
       const registered = yield* Effect.forEach(rivals, Fiber.join)
       assert.strictEqual(
         registered.reduce((sum, result) => sum + result.registered, 0),

@@ -347,7 +347,7 @@ describe("the word of two endpoints", () => {
   const verify = (voters: ReadonlyArray<Voter>) =>
     Effect.gen(function* () {
       const quorum = makeQuorum(chainName, voters, yield* Effect.scope)
-      return yield* quorum.verify(claimOf({ tx_hash: unknownTx }))
+      return yield* quorum.verify(claimOf({ tx_hash: unknownTx }), { _tag: "Native", decimals: 18 })
     }).pipe(Effect.scoped)
 
   it.effect("is asked of two hosts first, though the best two are of one", () =>
@@ -358,6 +358,15 @@ describe("the word of two endpoints", () => {
         voter("b", 2, Effect.succeed(confirmed))
       ])
       assert.strictEqual(verdict.evidence.endpoint, "a#0, b#2")
+    })
+  )
+
+  it.effect("is asked of both at once, so that it takes no longer than that of one", () =>
+    Effect.gen(function* () {
+      const slow = Effect.delay(Effect.succeed(confirmed), 600)
+      const verdict = yield* Effect.forkChild(verify([voter("a", 0, slow), voter("b", 1, slow)]))
+      yield* TestClock.adjust(600)
+      assert.isDefined(verdict.pollUnsafe())
     })
   )
 

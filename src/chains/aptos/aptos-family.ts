@@ -10,5 +10,5 @@ export const aptos: ChainFamily = {
   chainIdOf: (endpoint) => Effect.map(ledgerInfoOf(endpoint), ({ chain_id }) => chain_id),
   /** Aptos makes up to ten blocks a second: about twenty seconds. */
   defaultMaxLag: 200,
-  makeValidator: makeAptosValidator
+  makeValidator: (_, endpoints) => makeAptosValidator(endpoints)
 }

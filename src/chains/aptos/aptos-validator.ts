@@ -5,7 +5,7 @@
  * `large_confirmations` have anything to say. One that failed is committed too, and fails for ever.
  */
 import { Duration, Effect } from "effect"
-import type { ChainConfig, TokenConfig } from "../../config/chain-config.ts"
+import type { TokenConfig } from "../../config/chain-config.ts"
 import type { TransferClaim } from "../../domain/transfer.ts"
 import type { ChainValidator } from "../family.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
@@ -19,22 +19,9 @@ const lookAgainAfter = Duration.seconds(1)
 /** What a foreign contract may say in `vm_status`. */
 const maxStatusCharacters = 300
 
-export const makeAptosValidator = (
-  chain: ChainConfig,
-  endpoints: Endpoints
-): Effect.Effect<ChainValidator> =>
+export const makeAptosValidator = (endpoints: Endpoints): Effect.Effect<ChainValidator> =>
   Effect.map(makeLook(endpoints), (look) => ({
-    verify: Effect.fn("AptosValidator.verify")(function* (claim) {
-      const token = chain.tokens.get(claim.token)
-      if (token === undefined) {
-        return {
-          _tag: "Mismatch",
-          reason: `${claim.token} is not among the tokens of ${chain.name} in surehook.yaml: add it there and replay the deposit`,
-          expected: expectation(claim, token),
-          found: {},
-          evidence: { tx_hash: claim.tx_hash }
-        } satisfies Verdict
-      }
+    verify: Effect.fn("AptosValidator.verify")(function* (claim, token) {
       return judge(claim, token, yield* look(claim.tx_hash))
     })
   }))
@@ -127,9 +114,9 @@ const judgeCommitted = (
   }
 }
 
-const expectation = (claim: TransferClaim, token: TokenConfig | undefined): Evidence => ({
+const expectation = (claim: TransferClaim, token: TokenConfig): Evidence => ({
   token: claim.token,
-  assets: token === undefined ? [] : assetsOf(token),
+  assets: assetsOf(token),
   to: claim.to_address,
   amount: claim.amount,
   transfer_index: claim.transfer_index

@@ -121,17 +121,7 @@ export const makeEvmValidator = Effect.fnUntraced(function* (
   })
 
   return {
-    verify: Effect.fn("EvmValidator.verify")(function* (claim) {
-      const token = chain.tokens.get(claim.token)
-      if (token === undefined) {
-        return {
-          _tag: "Mismatch",
-          reason: `${claim.token} is not among the tokens of ${chain.name} in surehook.yaml: add it there and replay the deposit`,
-          expected: expectation(claim, token),
-          found: {},
-          evidence: { tx_hash: claim.tx_hash }
-        } satisfies Verdict
-      }
+    verify: Effect.fn("EvmValidator.verify")(function* (claim, token) {
       const confirmations = confirmationsFor(chain, token, claim.amount)
       const sighting = yield* look({
         tx_hash: claim.tx_hash,
@@ -151,9 +141,9 @@ const notFinal = (seen: number, needed: number, heads: Heads, evidence: Evidence
   evidence
 })
 
-const expectation = (claim: TransferClaim, token: TokenConfig | undefined): Evidence => ({
+const expectation = (claim: TransferClaim, token: TokenConfig): Evidence => ({
   token: claim.token,
-  contract: token?._tag === "Contract" ? token.contract : null,
+  contract: token._tag === "Contract" ? token.contract : null,
   to: claim.to_address,
   amount: claim.amount,
   transfer_index: claim.transfer_index

@@ -21,17 +21,7 @@ export const makeSolanaValidator = (
   endpoints: Endpoints
 ): Effect.Effect<ChainValidator> =>
   Effect.map(makeLook(endpoints), (look) => ({
-    verify: Effect.fn("SolanaValidator.verify")(function* (claim) {
-      const token = chain.tokens.get(claim.token)
-      if (token === undefined) {
-        return {
-          _tag: "Mismatch",
-          reason: `${claim.token} is not among the tokens of ${chain.name} in surehook.yaml: add it there and replay the deposit`,
-          expected: expectation(claim, token),
-          found: {},
-          evidence: { tx_hash: claim.tx_hash }
-        } satisfies Verdict
-      }
+    verify: Effect.fn("SolanaValidator.verify")(function* (claim, token) {
       return judge(chain, claim, token, yield* look(claim.tx_hash))
     })
   }))
@@ -100,9 +90,9 @@ const notFinal = (seen: number, needed: number, evidence: Evidence): Verdict => 
   evidence
 })
 
-const expectation = (claim: TransferClaim, token: TokenConfig | undefined): Evidence => ({
+const expectation = (claim: TransferClaim, token: TokenConfig): Evidence => ({
   token: claim.token,
-  mint: token?._tag === "Contract" ? token.contract : null,
+  mint: token._tag === "Contract" ? token.contract : null,
   to: claim.to_address,
   amount: claim.amount
 })

@@ -24,17 +24,11 @@ export const makeStarknetValidator = (
   endpoints: Endpoints
 ): Effect.Effect<ChainValidator> =>
   Effect.map(makeLook(endpoints), (look) => ({
-    verify: Effect.fn("StarknetValidator.verify")(function* (claim) {
-      const token = chain.tokens.get(claim.token)
-      if (token === undefined) {
-        return unusable(
-          claim,
-          `${claim.token} is not among the tokens of ${chain.name} in surehook.yaml: add it there and replay the deposit`
-        )
-      }
+    verify: Effect.fn("StarknetValidator.verify")(function* (claim, token) {
       if (token._tag === "Native") {
-        return unusable(
+        return nativeUnknown(
           claim,
+          token,
           `${claim.token} is native in surehook.yaml, but every token of ${chain.name} is a contract, STRK and ETH too: name its contract there and replay the deposit`
         )
       }
@@ -45,10 +39,10 @@ export const makeStarknetValidator = (
   }))
 
 /** Nothing is asked of the chain. */
-const unusable = (claim: TransferClaim, reason: string): Verdict => ({
+const nativeUnknown = (claim: TransferClaim, token: TokenConfig, reason: string): Verdict => ({
   _tag: "Mismatch",
   reason,
-  expected: expectation(claim, undefined),
+  expected: expectation(claim, token),
   found: {},
   evidence: { tx_hash: claim.tx_hash }
 })
@@ -141,9 +135,9 @@ const judgeDeep = (
 const shownReason = ({ revert_reason }: Accepted): string | null =>
   revert_reason?.slice(0, maxRevertReasonCharacters) ?? null
 
-const expectation = (claim: TransferClaim, token: TokenConfig | undefined): Evidence => ({
+const expectation = (claim: TransferClaim, token: TokenConfig): Evidence => ({
   token: claim.token,
-  contract: token?._tag === "Contract" ? token.contract : null,
+  contract: token._tag === "Contract" ? token.contract : null,
   to: claim.to_address,
   amount: claim.amount,
   transfer_index: claim.transfer_index

@@ -121,6 +121,19 @@ describe("an endpoint's rate limit", () => {
     })
   )
 
+  it.effect("lets nobody go first with what another pays when its turn comes", () =>
+    Effect.gen(function* () {
+      const limit = makeRateLimit(1)
+      yield* limit.take(1)
+      yield* Effect.forkChild(limit.admitInTurn(5000), { startImmediately: true })
+      const next = yield* Effect.forkChild(Effect.andThen(limit.take(1), Clock.currentTimeMillis), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* Fiber.join(next), 2000)
+    })
+  )
+
   it.effect("turns away who would wait for too long, and keeps no turn for them", () =>
     Effect.gen(function* () {
       const limit = makeRateLimit(1)
