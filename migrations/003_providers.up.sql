@@ -30,6 +30,10 @@ CREATE TABLE deposit_addresses (
   PRIMARY KEY (tenant_id, chain, address)
 );
 
+-- Serves the list of one account's addresses.
+CREATE INDEX deposit_addresses_account
+  ON deposit_addresses (account_reference, tenant_id, chain, address);
+
 DO $$
 BEGIN
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'surehook_service') THEN
