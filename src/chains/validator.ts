@@ -72,11 +72,13 @@ export class RpcRefused extends Schema.TaggedError<RpcRefused>()("RpcRefused", {
   message: Schema.String
 }) {}
 
-/** Every circuit of the chain is open: the call was not made, and costs no attempt. */
+/** No endpoint of the chain takes a call now: it was not made, and costs no attempt. */
 export class CircuitsOpen extends Schema.TaggedError<CircuitsOpen>()("CircuitsOpen", {
   chain: Schema.String,
   message: Schema.String,
-  /** Milliseconds until the first circuit lets a call through. */
+  /** Left out: each failed too often in a row, and its circuit is open. */
+  reason: Schema.optionalKey(Schema.Literal("rate_limited")),
+  /** Milliseconds until the first endpoint takes a call. */
   retry_after_ms: Schema.Finite
 }) {}
 

@@ -57,8 +57,7 @@ export class Messages extends Context.Service<
             SELECT source, message_id, payload_digest FROM webhook_messages
             WHERE received_at < ${new Date(before)}
             ORDER BY received_at
-            LIMIT ${maxForgotten}
-            FOR UPDATE SKIP LOCKED)
+            LIMIT ${maxForgotten})
           RETURNING 1`
         return rows.length
       })

@@ -163,7 +163,10 @@ export const knownSecrets = (
   ),
   ...config.apiTokens.map(({ token }) => Redacted.value(token)),
   ...[...config.chains.values()].flatMap((chain) =>
-    chain.rpc.flatMap(({ url }) => urlSecrets(Redacted.value(url)))
+    chain.rpc.flatMap(({ headers, url }) => [
+      ...urlSecrets(Redacted.value(url)),
+      ...[...(headers?.values() ?? [])].flatMap((value) => headerSecrets(Redacted.value(value)))
+    ])
   ),
   ...(settings.databaseUrl === undefined
     ? []
@@ -186,6 +189,15 @@ const urlSecrets = (text: string): ReadonlyArray<SecretText> => {
     ...(rest === "/" ? [] : [{ after: host, secret: rest }]),
     ...words.filter((word) => word.length >= longWord)
   ]
+}
+
+/** A word of a header this long is no scheme. */
+const minHeaderSecret = 6
+
+/** The whole value, and what follows a scheme such as "Bearer". */
+const headerSecrets = (value: string): ReadonlyArray<string> => {
+  const [, ...words] = value.split(/\s+/)
+  return [value, ...words].filter(({ length }) => length >= minHeaderSecret)
 }
 
 const databaseSecrets = (text: string): ReadonlyArray<SecretText> => {

@@ -9,7 +9,7 @@
  *     endpoint down, too slow, 429, 5xx, nonsense       rpc_failure    yes, unless it opens the last circuit
  *     anything else: a bug of ours                      unknown        yes
  *     not deep enough yet                               -              no
- *     every circuit of the chain is open                -              no
+ *     no endpoint takes calls: circuits open, limits    -              no
  */
 import { Cause, Duration, Exit } from "effect"
 import type { ErrorType } from "../../machines/deposit-events.ts"
@@ -23,7 +23,12 @@ export type Finding =
       readonly account_reference?: string
     }
   | { readonly _tag: "NotFinal"; readonly verdict: Extract<Verdict, { _tag: "NotFinal" }> }
-  | { readonly _tag: "CircuitsOpen"; readonly retry_after: Duration.Duration }
+  | {
+      readonly _tag: "CircuitsOpen"
+      readonly retry_after: Duration.Duration
+      /** Left out: circuit_open. */
+      readonly reason?: "rate_limited"
+    }
   | Failure
 
 export interface Failure {
@@ -82,7 +87,11 @@ const ofVerdict = (verdict: Verdict): Finding => {
 const ofError = (error: ValidatorError): Finding => {
   switch (error._tag) {
     case "CircuitsOpen":
-      return { _tag: "CircuitsOpen", retry_after: Duration.millis(error.retry_after_ms) }
+      return {
+        _tag: "CircuitsOpen",
+        retry_after: Duration.millis(error.retry_after_ms),
+        ...(error.reason === undefined ? {} : { reason: error.reason })
+      }
     case "RpcFailure":
       return failure(
         "rpc_failure",

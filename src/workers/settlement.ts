@@ -186,7 +186,7 @@ const prepare = Effect.fnUntraced(function* (
       return as({
         type: "processing.released",
         recorded_at,
-        reason: "circuit_open",
+        reason: finding.reason ?? "circuit_open",
         look_again_at: after(finding.retry_after)
       })
     case "Failure": {

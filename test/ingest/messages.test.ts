@@ -1,7 +1,7 @@
 /** What is remembered of the messages that were handled, and what a replay of one can do: nothing. */
 import { randomUUID } from "node:crypto"
 import { assert, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Addresses } from "../../src/addresses/addresses.ts"
@@ -10,7 +10,9 @@ import { JobSignal } from "../../src/deposits/job-signal.ts"
 import { SourceId } from "../../src/domain/ids.ts"
 import { Intake } from "../../src/ingest/intake.ts"
 import { type Message, Messages, messageKey } from "../../src/ingest/messages.ts"
+import { layer as clientLayer, serviceRole } from "../../src/postgres/client.ts"
 import { depositsLayer, readJobs, received } from "../deposits/jobs.ts"
+import { TestDatabase } from "../support/postgres.ts"
 
 const intakeLayer = Layer.mergeAll(Intake.layer, Messages.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(Addresses.layer, JobSignal.layer)),
@@ -90,6 +92,23 @@ layer(intakeLayer, { excludeTestServices: true })("a message", (it) => {
         WHERE message_id = ${young.message_id}`
       assert.strictEqual(yield* messages.forget, 1)
       assert.deepStrictEqual(yield* messages.recall([old, young]), new Set([messageKey(young)]))
+    })
+  )
+
+  it.effect("can be remembered, recalled and forgotten by the service's role", () =>
+    Effect.gen(function* () {
+      const { url } = yield* TestDatabase
+      const role = Option.getOrThrow(yield* serviceRole)
+      const asService = Messages.layer.pipe(
+        Layer.provideMerge(clientLayer({ url, role, maxConnections: 2 }))
+      )
+      yield* Effect.gen(function* () {
+        const messages = yield* Messages
+        const one = message()
+        yield* messages.remember([one])
+        assert.strictEqual((yield* messages.recall([one])).size, 1)
+        yield* messages.forget
+      }).pipe(Effect.provide(asService, { local: true }))
     })
   )
 })

@@ -37,7 +37,10 @@ const config = Effect.fromResult(
           chain_id: 1,
           rpc: [
             { url: `https://eth.example.com:443/v3/${rpcKey}?auth=query-secret-123` },
-            { url: "https://rpc.example.com/v1" },
+            {
+              url: "https://rpc.example.com/v1",
+              headers: { "x-api-key": "Bearer header-key-123" }
+            },
             { url: "http://127.0.0.1:8545" }
           ],
           confirmations: 1,
@@ -162,6 +165,7 @@ describe("redaction", () => {
     'to"ken-0123456789',
     rpcKey,
     "query-secret-123",
+    "header-key-123",
     password,
     encodeURIComponent(password)
   ]

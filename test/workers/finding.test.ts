@@ -125,4 +125,14 @@ describe("a finding", () => {
       retry_after: Duration.millis(1500)
     })
   })
+
+  it("takes a rate limit for no attempt, and says which of the two it was", () => {
+    const error = new CircuitsOpen({
+      chain: "localchain",
+      message: "busy",
+      reason: "rate_limited",
+      retry_after_ms: 1500
+    })
+    assert.deepInclude(findingOf(failed(error)), { _tag: "CircuitsOpen", reason: "rate_limited" })
+  })
 })

@@ -23,6 +23,7 @@ export const allFailed = (
       busy.length === 0
         ? `no endpoint of ${chain} takes calls now: each failed too often in a row and is left alone for a while`
         : `no endpoint of ${chain} takes calls now: ${busy.join(", ")} has all the calls that its rate_limit in surehook.yaml allows`,
+    ...(busy.length === 0 ? {} : { reason: "rate_limited" }),
     retry_after_ms: Math.min(...notAsked.map(({ wait_ms }) => wait_ms))
   })
 }

@@ -20,7 +20,10 @@ describe("when no endpoint answers", () => {
       const error = allFailed(chain, [failure, notNow(why, 7000), notNow("circuit", 9000)])
       assert.deepInclude(error, { _tag: "CircuitsOpen", retry_after_ms: 7000 })
     }
-    assert.match(allFailed(chain, [notNow("limit", 7000)]).message, /b has all .* its rate_limit/)
+    const busy = allFailed(chain, [notNow("limit", 7000)])
+    assert.match(busy.message, /b has all .* its rate_limit/)
+    assert.deepInclude(busy, { reason: "rate_limited" })
+    assert.notProperty(allFailed(chain, [notNow("circuit", 7000)]), "reason")
   })
 
   it("a refusal counts only if every endpoint was asked", () => {
