@@ -61,6 +61,8 @@ export class RpcFailure extends Schema.TaggedError<RpcFailure>()("RpcFailure", {
   /** The endpoint's name (host and position), never its URL, which may hold a key. */
   endpoint: Schema.String,
   message: Schema.String,
+  /** The answer is too large to be taken: that says nothing of the endpoint, any would give it. */
+  about: Schema.optionalKey(Schema.Literal("answer_size")),
   /** What the endpoint asked for in `Retry-After`, in milliseconds. */
   retry_after_ms: Schema.NullOr(Schema.Finite)
 }) {}

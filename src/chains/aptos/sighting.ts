@@ -131,7 +131,8 @@ export const makeLook = (endpoints: Endpoints) => {
       const now = yield* Clock.currentTimeMillis
       const sightings = yield* endpoints.askUntil(
         (endpoint) => lookAt(endpoint, hash),
-        (sighting) => isConclusive(sighting, now)
+        (sighting) => isConclusive(sighting, now),
+        ({ _tag }) => _tag === "Unknown"
       )
       const [first] = sightings
       return (

@@ -55,6 +55,12 @@ export type Sighting = Seen &
 /** An endpoint whose newest block is older than this may be stuck: another is asked before it is believed. */
 const staleHeadSeconds = 120
 
+/** Anybody can fill a receipt with megabytes of logs for little money: those are read anew each time. */
+const maxRememberedCharacters = 65_536
+
+const charactersOf = ({ logs }: Receipt): number =>
+  logs.reduce((sum, { data, topics }) => sum + data.length + topics.join("").length, 0)
+
 export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
   const headsOf = makeHeads(chain)
 
@@ -113,7 +119,8 @@ export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
     const now = yield* Clock.currentTimeMillis
     const sightings = yield* endpoints.askUntil(
       (endpoint) => lookAt(endpoint, sought),
-      (sighting) => isConclusive(sighting, now)
+      (sighting) => isConclusive(sighting, now),
+      ({ _tag }) => _tag === "Unknown"
     )
     const [first] = sightings
     return (
@@ -123,8 +130,11 @@ export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
     )
   })
 
-  const isFinal = (sighting: Sighting) =>
-    sighting._tag === "InChain" && sighting.depth.isEnough && sighting.depth.finality === "final"
+  const isWorthKeeping = (sighting: Sighting) =>
+    sighting._tag === "InChain" &&
+    sighting.depth.isEnough &&
+    sighting.depth.finality === "final" &&
+    charactersOf(sighting.receipt) <= maxRememberedCharacters
 
-  return makeSharedLook(look, isFinal)
+  return makeSharedLook(look, isWorthKeeping)
 }

@@ -28,6 +28,26 @@ export const allFailed = (
   })
 }
 
+/**
+ * Those that answered know nothing, and these could not be asked. Waits longer than for what nobody
+ * knows, and not for ever: one that is dead for good must not keep what never was.
+ */
+export const someUnasked = (
+  chain: ChainName,
+  unasked: ReadonlyArray<RpcFailure | NotNow>
+): RpcFailure | RpcRefused | CircuitsOpen => {
+  const isOut = (error: RpcFailure | NotNow): error is NotNow =>
+    error._tag === "NotNow" && error.why === "circuit"
+  if (!unasked.every(isOut)) return allFailed(chain, unasked)
+  const names = unasked.map(({ endpoint }) => endpoint).join(", ")
+  return new RpcFailure({
+    chain,
+    endpoint: names,
+    message: `the endpoints that answer do not know the transaction, and ${names} failed too often to be asked`,
+    retry_after_ms: null
+  })
+}
+
 /** Who waits for one endpoint only need not wait for the slowest. */
 const inOne = (first: RpcFailure, all: ReadonlyArray<RpcFailure>): RpcFailure => {
   if (all.length === 1) return first

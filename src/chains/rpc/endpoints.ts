@@ -13,7 +13,7 @@ import type { CircuitBreaker } from "effect/persistence"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import type { ChainFamily } from "../family.ts"
 import type { CircuitsOpen, RpcFailure, RpcRefused } from "../validator.ts"
-import { allFailed } from "./all-failed.ts"
+import { allFailed, someUnasked } from "./all-failed.ts"
 import type { Question } from "./endpoint.ts"
 import { type GuardedEndpoint, guard, maxTurnMillis } from "./guarded-endpoint.ts"
 import { askInTurn } from "./hedging.ts"
@@ -26,10 +26,15 @@ export interface Endpoints {
   readonly ask: <A>(
     question: Question<A>
   ) => Effect.Effect<A, RpcFailure | RpcRefused | CircuitsOpen>
-  /** Goes on to the next endpoint until an answer is conclusive: all that were given, as they came. */
+  /**
+   * Goes on to the next endpoint until an answer is conclusive: all that were given, as they came.
+   * Where all of them tell nothing, and some endpoint could not be asked, that one may know: then it
+   * fails, as if nobody had answered.
+   */
   readonly askUntil: <A>(
     question: Question<A>,
-    isConclusive: (answer: A) => boolean
+    isConclusive: (answer: A) => boolean,
+    tellsNothing: (answer: A) => boolean
   ) => Effect.Effect<Arr.NonEmptyReadonlyArray<A>, RpcFailure | RpcRefused | CircuitsOpen>
   /** Whether a question asked now would reach an endpoint. */
   readonly isClaimable: Effect.Effect<boolean>
@@ -67,7 +72,8 @@ export const makeEndpoints = Effect.fnUntraced(function* (
   const viewOf = (members: ReadonlyArray<GuardedEndpoint>): Endpoints => {
     const askUntil: Endpoints["askUntil"] = <A>(
       question: Question<A>,
-      isConclusive: (answer: A) => boolean
+      isConclusive: (answer: A) => boolean,
+      tellsNothing: (answer: A) => boolean
     ) =>
       Effect.gen(function* () {
         const missing = (answers: ReadonlyArray<A>) => (answers.some(isConclusive) ? 0 : 1)
@@ -98,14 +104,22 @@ export const makeEndpoints = Effect.fnUntraced(function* (
           answers.push(...second.answers)
           failures.push(...second.failures)
         }
-        return Arr.isReadonlyArrayNonEmpty(answers)
-          ? answers
-          : yield* Effect.fail(allFailed(chain.name, failures))
+        if (!Arr.isReadonlyArrayNonEmpty(answers)) {
+          return yield* Effect.fail(allFailed(chain.name, failures))
+        }
+        const mayKnow = failures.filter((error) => error._tag !== "RpcRefused")
+        return answers.every(tellsNothing) && mayKnow.length > 0
+          ? yield* Effect.fail(someUnasked(chain.name, mayKnow))
+          : answers
       })
     return {
       ask: (question) =>
         Effect.map(
-          askUntil(question, () => true),
+          askUntil(
+            question,
+            () => true,
+            () => false
+          ),
           Arr.headNonEmpty
         ),
       askUntil,

@@ -6,6 +6,7 @@
  * In doubt it is the endpoint: waiting is the mistake that loses nothing.
  */
 import { Data, DateTime, Option } from "effect"
+import { RpcFailure } from "../validator.ts"
 
 /** The endpoint answered, and its answer is a JSON-RPC error. */
 export class RpcErrorAnswer extends Data.TaggedError("RpcErrorAnswer")<{
@@ -13,6 +14,16 @@ export class RpcErrorAnswer extends Data.TaggedError("RpcErrorAnswer")<{
   /** Already free of the endpoint's secrets. */
   readonly message: string
 }> {}
+
+/** A failure that any endpoint would give for this transaction: its circuit must not count it. */
+export const ofAnswerSize = (failure: RpcFailure): RpcFailure =>
+  new RpcFailure({
+    chain: failure.chain,
+    endpoint: failure.endpoint,
+    message: failure.message,
+    about: "answer_size",
+    retry_after_ms: failure.retry_after_ms
+  })
 
 const invalidRequest = -32600
 const methodNotFound = -32601

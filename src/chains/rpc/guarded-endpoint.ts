@@ -79,7 +79,10 @@ export const guard = (
    */
   const checkChainId = Effect.gen(function* () {
     if (servesOurChain) return
-    const id = yield* family.chainIdOf(endpoint)
+    const id = yield* Effect.mapError(family.chainIdOf(endpoint), (error) =>
+      // No chain's id is large: here the size does say something of the endpoint.
+      error._tag === "RpcFailure" && error.about !== undefined ? rpc.failure(error.message) : error
+    )
     if (id !== chain.chain_id) {
       return yield* rpc.failure(
         `${rpc.name} serves chain ${id}, but ${chain.name} is chain ${chain.chain_id} in surehook.yaml: correct the URL or chain_id`
@@ -98,8 +101,11 @@ export const guard = (
   const mayPass = (error: RpcFailure | RpcRefused | RpcErrorAnswer): boolean => {
     if (error._tag === "RpcRefused") return false
     if (error._tag === "RpcErrorAnswer") return !isOurFault(error)
-    return error.retry_after_ms === null && !isOfOptionalCall(error)
+    return error.retry_after_ms === null && !isBlameless(error)
   }
+
+  const isBlameless = (error: RpcFailure): boolean =>
+    error.about === "answer_size" || isOfOptionalCall(error)
 
   const classify = <A>(
     exit: Exit.Exit<A, RpcFailure | RpcRefused | RpcErrorAnswer | NotNow>
@@ -113,7 +119,7 @@ export const guard = (
       return CircuitBreaker.ignored
     }
     if (error._tag === "RpcErrorAnswer" && isOurFault(error)) return CircuitBreaker.ignored
-    if (error._tag === "RpcFailure" && isOfOptionalCall(error)) return CircuitBreaker.ignored
+    if (error._tag === "RpcFailure" && isBlameless(error)) return CircuitBreaker.ignored
     if (counted.has(error)) return CircuitBreaker.ignored
     counted.add(error)
     // What answers after an outage need not be what answered before it.

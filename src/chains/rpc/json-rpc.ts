@@ -17,7 +17,7 @@ import {
 import type { RpcEndpointConfig } from "../../config/chain-config.ts"
 import type { ChainName } from "../../domain/chain.ts"
 import { RpcFailure } from "../validator.ts"
-import type { RpcErrorAnswer } from "./faults.ts"
+import { ofAnswerSize, type RpcErrorAnswer } from "./faults.ts"
 import { makePost, type PostFailed, type PostLimits } from "./http-post.ts"
 import { pack } from "./packing.ts"
 import { makeRateLimit } from "./rate-limit.ts"
@@ -191,7 +191,9 @@ const withoutReply = (
     case "too_large":
       return {
         _tag: "TooLarge",
-        outcome: failed(`${name} answered with more than ${limits.maxAnswerBytes} bytes`)
+        outcome: Exit.fail(
+          ofAnswerSize(failure(`${name} answered with more than ${limits.maxAnswerBytes} bytes`))
+        )
       }
     case "too_slow":
       return {

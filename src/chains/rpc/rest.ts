@@ -14,7 +14,7 @@ import type { RpcEndpointConfig } from "../../config/chain-config.ts"
 import type { ChainName } from "../../domain/chain.ts"
 import { makeSharedLook } from "../shared-look.ts"
 import { RpcFailure } from "../validator.ts"
-import { RpcErrorAnswer, retryAfterMillis } from "./faults.ts"
+import { ofAnswerSize, RpcErrorAnswer, retryAfterMillis } from "./faults.ts"
 import {
   boundedText,
   type HttpAnswer,
@@ -104,7 +104,9 @@ export const makeRest = (
   const withoutAnswer = ({ reason, code }: PostFailed): RpcFailure => {
     switch (reason) {
       case "too_large":
-        return failure(`${name} answered with more than ${limits.maxAnswerBytes} bytes`)
+        return ofAnswerSize(
+          failure(`${name} answered with more than ${limits.maxAnswerBytes} bytes`)
+        )
       case "too_slow":
         return failure(`${name} did not answer within ${limits.timeoutMillis} ms`)
       case "unreachable":

@@ -122,7 +122,8 @@ export const makeLook = (endpoints: Endpoints) =>
       const now = yield* Clock.currentTimeMillis
       const sightings = yield* endpoints.askUntil(
         (endpoint) => lookAt(endpoint, hash),
-        (sighting) => isConclusive(sighting, now)
+        (sighting) => isConclusive(sighting, now),
+        ({ _tag }) => _tag === "Unknown"
       )
       return (
         sightings.find((sighting) => isConclusive(sighting, now)) ??

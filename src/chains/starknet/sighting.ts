@@ -49,6 +49,12 @@ export type Sighting = Seen &
       }
   )
 
+/** Anybody can fill a receipt with megabytes of events: those are read anew each time. */
+const maxRememberedFelts = 2_000
+
+const feltsOf = ({ events }: Accepted): number =>
+  events.reduce((sum, { data, keys }) => sum + data.length + keys.length, 0)
+
 /** Older nodes give the first for what the sequencer threw away. */
 const statusesOfNoTransaction: ReadonlySet<string> = new Set(["REJECTED", "NOT_RECEIVED"])
 
@@ -135,7 +141,8 @@ export const makeLook = (endpoints: Endpoints) => {
     const now = yield* Clock.currentTimeMillis
     const sightings = yield* endpoints.askUntil(
       (endpoint) => lookAt(endpoint, tx_hash, confirmations),
-      (sighting) => isConclusive(sighting, confirmations, now)
+      (sighting) => isConclusive(sighting, confirmations, now),
+      ({ _tag }) => _tag === "Unknown"
     )
     const [first] = sightings
     return (
@@ -148,6 +155,9 @@ export const makeLook = (endpoints: Endpoints) => {
   return makeSharedLook(
     look,
     (sighting) =>
-      sighting._tag === "InChain" && sighting.depth.isEnough && sighting.depth.finality === "final"
+      sighting._tag === "InChain" &&
+      sighting.depth.isEnough &&
+      sighting.depth.finality === "final" &&
+      feltsOf(sighting.accepted) <= maxRememberedFelts
   )
 }

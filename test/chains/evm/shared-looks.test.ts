@@ -210,4 +210,20 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a transaction on an EVM chai
       assert.strictEqual((yield* numbered.validator.verify(ordinary))._tag, "NotFinal")
     })
   )
+
+  it.effect("is not remembered if somebody has filled its receipt", () =>
+    Effect.gen(function* () {
+      const { front, validator } = yield* behindFront()
+      yield* front.setMode(withoutFinalized)
+      const { anvil, depositor, splitter, usdc: contract } = yield* LocalChain
+      const payments = Array.from({ length: 260 }, () => [depositAddress, oneUsdc] as const)
+      const data = splitToken(contract, payments)
+      const tx_hash = yield* anvil.send({ from: depositor, to: splitter, data })
+      const verify = validator.verify(claimOf({ tx_hash, amount: amount("1") }))
+      const { requests, tags } = yield* twice(front, verify)
+      // Identical transfers without an index: all 260 are there.
+      assert.deepStrictEqual(tags, ["Mismatch", "Mismatch"])
+      assert.isAbove(requests, 0)
+    })
+  )
 })

@@ -266,6 +266,49 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("the endpoints of a chain", (
       assert.strictEqual((yield* ask(validator))._tag, "NotFound")
     })
   )
+
+  it.effect("are not blamed for a transaction whose receipt nobody can take", () =>
+    Effect.gen(function* () {
+      const { first, validator } = yield* behindFronts([{}], { threshold: 2 })
+      const huge = "0x".padEnd(11_000_000, "f")
+      yield* first.setMode({
+        _tag: "Rewrite",
+        rewrite: ({ method, params }) =>
+          method === "eth_getTransactionReceipt" && params[0] === unknownTx
+            ? { result: huge }
+            : undefined
+      })
+      for (let time = 0; time < 3; time++) {
+        const error = yield* inTime(Effect.flip(ask(validator)))
+        assert.deepInclude(error, { _tag: "RpcFailure", about: "answer_size" })
+      }
+      // Other deposits of the chain go on.
+      assert.deepStrictEqual(yield* validator.claimableChains, [chainName])
+      assert.strictEqual(yield* confirmedBy(validator, yield* deposit), 0)
+    })
+  )
+
+  it.effect("that know nothing do not outvote one that could not be asked", () =>
+    Effect.gen(function* () {
+      const tx_hash = yield* deposit
+      const { first, second, validator } = yield* behindFronts([{}, {}], { threshold: 1 })
+      yield* first.setMode({
+        _tag: "Rewrite",
+        rewrite: ({ method }) =>
+          /^eth_getTransaction(Receipt|ByHash)$/.test(method) ? { result: null } : undefined
+      })
+      yield* second.setMode({ _tag: "Status", status: 503 })
+      const failed = yield* inTime(Effect.flip(ask(validator, tx_hash)))
+      assert.strictEqual(failed._tag, "RpcFailure")
+      // Its circuit is open now: the deposit waits as long as for a failure, and not for ever.
+      const unasked = yield* inTime(Effect.flip(ask(validator, tx_hash)))
+      assert.strictEqual(unasked._tag, "RpcFailure")
+      assert.match(unasked.message, /do not know the transaction, and .*#1 failed too often/)
+      yield* second.setMode({ _tag: "Forward" })
+      yield* TestClock.adjust(openMillis)
+      assert.strictEqual(yield* confirmedBy(validator, tx_hash), 1)
+    })
+  )
 })
 
 const tagOf = <A extends { readonly _tag: string }, E extends { readonly _tag: string }>(
