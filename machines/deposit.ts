@@ -49,6 +49,9 @@ export interface DepositContext {
   readonly ledger_transaction_id: string | null
 }
 
+const isGone = (report: ProviderReport | null): boolean =>
+  report === "removed" || report === "dropped"
+
 const noLease = { lease_until: null, leased_by: null } as const
 
 export const depositMachine = setup({
@@ -67,10 +70,14 @@ export const depositMachine = setup({
     holdsLease: ({ context, event }) => "worker" in event && event.worker === context.leased_by,
     leaseIsOver: ({ context, event }) =>
       context.lease_until !== null && event.recorded_at >= context.lease_until,
-    isNews: ({ context, event }) => "report" in event && event.report !== context.provider_report,
-    /** The provider has confirmed what we could not find or ask for: it is worth looking again. */
+    /** A first word that comes late is none, unless the transfer was said to be gone: then it is back. */
+    isNews: ({ context: { provider_report }, event }) =>
+      "report" in event &&
+      event.report !== provider_report &&
+      (event.report !== "seen" || isGone(provider_report)),
+    /** The provider sees what we could not find or ask for: it is worth looking again. */
     isWorthAnotherLook: ({ context, event }) =>
-      "report" in event && event.report === "confirmed" && context.error_type !== "permanent",
+      "report" in event && !isGone(event.report) && context.error_type !== "permanent",
     isFinal: ({ event }) => "finality" in event && event.finality === "final"
   },
   actions: {
@@ -139,10 +146,10 @@ export const depositMachine = setup({
       assertEvent(event, "provider.reported")
       return { provider_report: event.report }
     }),
-    /** What the provider has confirmed is looked at now, and anything else when it is due. */
+    /** What the provider sees is looked at now, and what it says is gone when it is due. */
     hasten: assign(({ context, event }) => {
       assertEvent(event, "provider.reported")
-      return { next_retry_at: event.report === "confirmed" ? null : context.next_retry_at }
+      return { next_retry_at: isGone(event.report) ? context.next_retry_at : null }
     }),
     resetAttempts: assign({
       attempt_count: 0,

@@ -1,9 +1,10 @@
 -- What providers say of a transfer after their first word, the messages that they have sent, and the
 -- addresses to which customers deposit.
 
-ALTER TABLE funding_event_jobs
-  ADD COLUMN provider_report text NOT NULL DEFAULT 'seen'
-    CHECK (provider_report IN ('seen', 'confirmed', 'removed', 'dropped'));
+-- Rows that are there already have the default: to check each of millions would only lock them all.
+ALTER TABLE funding_event_jobs ADD COLUMN provider_report text NOT NULL DEFAULT 'seen';
+ALTER TABLE funding_event_jobs ADD CONSTRAINT funding_event_jobs_provider_report
+  CHECK (provider_report IN ('seen', 'confirmed', 'removed', 'dropped')) NOT VALID;
 
 -- Messages that were handled: what a provider sends again, or somebody replays, changes nothing.
 -- The same id with another body is another message.

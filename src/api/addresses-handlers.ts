@@ -92,7 +92,7 @@ const mustSee = Effect.fnUntraced(function* (tenantId: string) {
 })
 
 const jsonOf = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-  const json = parseJsonBody(yield* rawBody(request, false))
+  const json = parseJsonBody(yield* rawBody(request))
   return Result.isFailure(json)
     ? yield* refuse({ code: "malformed", detail: json.failure })
     : json.success

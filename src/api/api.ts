@@ -38,6 +38,7 @@ export const JobView = Schema.Struct({
   moved_to_dlq_at: NullableTime,
   lease_until: NullableTime,
   leased_by: NullableText,
+  provider_report: Schema.Literals(["seen", "confirmed", "removed", "dropped"]),
   ledger_transaction_id: NullableText,
   webhook_payload: Schema.Json,
   trace_parent: NullableText

@@ -13,12 +13,18 @@ import { type Message, Messages, messageKey } from "./messages.ts"
 
 export interface IntakeOptions {
   readonly maxBatch: number
+  /** Transfers in one commit, unless a single webhook has more. */
+  readonly maxBatchWeight: number
+  /** Transfers in all webhooks that wait. */
+  readonly maxWaitingWeight: number
   readonly maxWaiting: number
   readonly committers: number
 }
 
 export const defaultIntakeOptions: IntakeOptions = {
   maxBatch: 200,
+  maxBatchWeight: 2_000,
+  maxWaitingWeight: 50_000,
   // Each may be 1 MiB large: who comes when as many wait is told to come back.
   maxWaiting: 1000,
   // While one waits for the disk, the other's batch is written.
@@ -114,7 +120,11 @@ export class Intake extends Context.Service<
             )
           )
 
-        const group = yield* makeGroupCommit({ ...options, commit })
+        const group = yield* makeGroupCommit({
+          ...options,
+          weightOf: ({ transfers }: ReceivedWebhook) => Math.max(transfers.length, 1),
+          commit
+        })
         return Intake.of({ receive: group.submit })
       })
     ).pipe(Layer.provide(Messages.layer))

@@ -17,6 +17,8 @@ import type { FieldFault, WebhookProblem } from "./problem.ts"
 export interface Provider extends SourceRules {
   /** Bodies may be compressed with gzip; signatures are over the bytes before compression. */
   readonly takesGzip?: boolean
+  /** One call may tell of a whole block: its body may be larger than others. */
+  readonly sendsBlocks?: boolean
   /** Made once for a source when the service starts, so that keys are decoded once. */
   readonly receiver: (
     source: Source,

@@ -3,17 +3,19 @@ import { gunzip } from "node:zlib"
 import { ByteSize, Effect, Predicate } from "effect"
 import { HttpIncomingMessage, type HttpServerRequest } from "effect/http"
 import { refuse, type WebhookProblem } from "./problem.ts"
+import type { Provider } from "./provider.ts"
 
 export const maxBodyBytes = 1_048_576
+export const maxBlockBytes = 8_388_608
 /** A few KiB of zeros unfold to gigabytes. */
-export const maxUnfoldedBytes = 4_194_304
+export const maxUnfoldedBytes = 8_388_608
 
 export const rawBody = Effect.fnUntraced(function* (
   request: HttpServerRequest.HttpServerRequest,
-  takesGzip: boolean
+  { sendsBlocks = false, takesGzip = false }: Pick<Provider, "sendsBlocks" | "takesGzip"> = {}
 ) {
   const isGzipped = yield* checkMediaType(request, takesGzip)
-  const body = yield* readBody(request)
+  const body = yield* readBody(request, sendsBlocks ? maxBlockBytes : maxBodyBytes)
   return isGzipped ? yield* unfolded(body) : body
 })
 
@@ -41,10 +43,8 @@ const checkMediaType = (
       })
 }
 
-const tooLarge = refuse({
-  code: "body_too_large",
-  detail: `the body is larger than ${maxBodyBytes} bytes`
-})
+const tooLarge = (maxBytes: number) =>
+  refuse({ code: "body_too_large", detail: `the body is larger than ${maxBytes} bytes` })
 
 const cutOff = refuse({
   code: "malformed",
@@ -55,14 +55,15 @@ const cutOff = refuse({
 const isTooLarge = (cause: unknown): boolean => Predicate.hasProperty(cause, "maxBytes")
 
 const readBody = (
-  request: HttpServerRequest.HttpServerRequest
+  request: HttpServerRequest.HttpServerRequest,
+  maxBytes: number
 ): Effect.Effect<Uint8Array, WebhookProblem> => {
   const declared = Number(request.headers["content-length"] ?? 0)
-  if (declared > maxBodyBytes) return tooLarge
+  if (declared > maxBytes) return tooLarge(maxBytes)
   return request.arrayBuffer.pipe(
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBodyBytes)),
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBytes)),
     Effect.map((buffer) => new Uint8Array(buffer)),
-    Effect.catch((error) => (isTooLarge(error.reason.cause) ? tooLarge : cutOff))
+    Effect.catch((error) => (isTooLarge(error.reason.cause) ? tooLarge(maxBytes) : cutOff))
   )
 }
 

@@ -12,6 +12,7 @@ import { Clock, Duration, Effect, Metric, Result } from "effect"
 import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Settings } from "../config/settings.ts"
 import { type Source, SurehookConfig } from "../config/surehook-config.ts"
+import { storable } from "../event-log/storable.ts"
 import { Intake, type ReceivedTransfer, type TransferOutcome } from "./intake.ts"
 import { parseJsonBody } from "./json-body.ts"
 import { problemResponse, refuse, WebhookProblem } from "./problem.ts"
@@ -26,8 +27,11 @@ const retryAfterSeconds = 5
  */
 const commitTimeout = Duration.seconds(10)
 const defaultPriority = 0
-/** One call tells of a block's transfers at most. More would hold up everybody else's commit. */
-const maxTransfers = 1_000
+/**
+ * More than the largest body can hold of real transfers. A provider cannot send a block in parts: who
+ * fills one with dust must not hold up the deposits beside it.
+ */
+const maxTransfers = 20_000
 /** What an answer names of what it ignored; `ignored_count` has them all. */
 const maxNamedIgnored = 100
 /** A megabyte of mistakes would be answered with many. */
@@ -72,7 +76,7 @@ export const webhookRoute = HttpRouter.use((router) =>
 
     const receive = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
       const { source, provider, receiver } = yield* endpointOf
-      const body = yield* rawBody(request, provider.takesGzip === true)
+      const body = yield* rawBody(request, provider)
       const receivedAt = yield* Clock.currentTimeMillis
       const webhook = { headers: request.headers, body, receivedAt }
       yield* receiver.verify(webhook)
@@ -100,7 +104,9 @@ export const webhookRoute = HttpRouter.use((router) =>
       const outcomes = yield* intake
         .receive({
           message:
-            message_id === null ? undefined : { source: source.id, message_id, payload_digest },
+            message_id === null
+              ? undefined
+              : { source: source.id, message_id: storable(message_id), payload_digest },
           transfers: announcement.transfers.map(
             ({ claim, from_address, payload, report }): ReceivedTransfer => ({
               from_address,

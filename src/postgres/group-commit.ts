@@ -20,6 +20,11 @@ export interface GroupCommitOptions<Item, Result> {
     items: ReadonlyArray<Item>
   ) => Effect.Effect<ReadonlyArray<Result>, SqlError.SqlError>
   readonly maxBatch: number
+  /** How much work an item is; 1 if it is not set. A batch is cut where it would be too much at once. */
+  readonly weightOf?: (item: Item) => number
+  readonly maxBatchWeight?: number
+  /** In all that wait. */
+  readonly maxWaitingWeight?: number
   /** More than this are turned away. */
   readonly maxWaiting: number
   /** Commits under way at a time. */
@@ -51,6 +56,32 @@ export const makeGroupCommit = <Item, Result>(
     type Member = Waiting<Item, Result>
     const queue = yield* Queue.dropping<Member>(options.maxWaiting)
 
+    const { maxBatchWeight = options.maxBatch, maxWaitingWeight = Number.POSITIVE_INFINITY } =
+      options
+    const weightOf = options.weightOf ?? (() => 1)
+    let waitingWeight = 0
+
+    /** Parts that are not too heavy, if they hold more than one member. */
+    const parts = (members: ReadonlyArray<Member>): ReadonlyArray<ReadonlyArray<Member>> => {
+      const all: Array<Array<Member>> = []
+      let weight = Number.POSITIVE_INFINITY
+      for (const member of members) {
+        const own = weightOf(member.item)
+        if (weight + own > maxBatchWeight) {
+          all.push([])
+          weight = 0
+        }
+        all.at(-1)?.push(member)
+        weight += own
+      }
+      return all
+    }
+
+    const settleParts = (members: ReadonlyArray<Member>) => {
+      for (const { item } of members) waitingWeight -= weightOf(item)
+      return Effect.forEach(parts(members), settle, { discard: true })
+    }
+
     const commitAll = (members: ReadonlyArray<Member>): Effect.Effect<void, SqlError.SqlError> =>
       Effect.gen(function* () {
         const results = yield* options.commit(members.map(({ item }) => item))
@@ -74,11 +105,11 @@ export const makeGroupCommit = <Item, Result>(
 
     const committer = Effect.uninterruptibleMask((restore) =>
       // A commit under way is finished also at a shutdown, so that its members are told the truth.
-      restore(Queue.takeBetween(queue, 1, options.maxBatch)).pipe(Effect.flatMap(settle))
+      restore(Queue.takeBetween(queue, 1, options.maxBatch)).pipe(Effect.flatMap(settleParts))
     ).pipe(Effect.forever)
 
     // Runs after the committers have ended: who still waits is served, not forgotten.
-    yield* Effect.addFinalizer(() => Effect.flatMap(Queue.clear(queue), settle))
+    yield* Effect.addFinalizer(() => Effect.flatMap(Queue.clear(queue), settleParts))
     yield* Effect.forEach(Array.from({ length: options.committers }), () =>
       Effect.forkScoped(committer)
     )
@@ -87,13 +118,17 @@ export const makeGroupCommit = <Item, Result>(
       submit: (item) =>
         Effect.suspend((): Effect.Effect<Result, SqlError.SqlError | GroupCommitFull> => {
           const done = Deferred.makeUnsafe<Result, SqlError.SqlError>()
-          return Queue.offerUnsafe(queue, { item, done })
-            ? Deferred.await(done)
-            : Effect.fail(
-                new GroupCommitFull({
-                  message: `${options.maxWaiting} writes are waiting for the database already`
-                })
-              )
+          const weight = weightOf(item)
+          const isFull = waitingWeight > 0 && waitingWeight + weight > maxWaitingWeight
+          if (isFull || !Queue.offerUnsafe(queue, { item, done })) {
+            return Effect.fail(
+              new GroupCommitFull({
+                message: "as much is waiting for the database already as the limits allow"
+              })
+            )
+          }
+          waitingWeight += weight
+          return Deferred.await(done)
         })
     }
   })

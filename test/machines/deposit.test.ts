@@ -308,6 +308,17 @@ describe("the deposit machine", () => {
     }
   })
 
+  it("takes a first word that comes late for none, and for news after the transfer was gone", () => {
+    const gone = [a.reported({ report: "removed" })]
+    assert.include(stateAfter(...gone, a.reported({ report: "seen" })).context, {
+      provider_report: "seen"
+    })
+    assert.isUndefined(step(stateAfter(a.reported()), a.reported({ report: "seen" })))
+    const exhausted = [...lastAttempt, a.failed({ next_retry_at: null })]
+    const back = stateAfter(...exhausted, ...gone, a.reported({ report: "seen" }))
+    assert.strictEqual(stateName(back), "pending")
+  })
+
   it("takes nothing from a worker when a provider reports", () => {
     const before = stateAfter(a.started()).context
     assert.deepStrictEqual(stateAfter(a.started(), a.reported({ report: "removed" })).context, {

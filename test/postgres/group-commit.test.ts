@@ -47,6 +47,38 @@ layer(TestDatabase.layer)("a group commit", (it) => {
     })
   )
 
+  it.effect(
+    "cuts a batch where it would be too heavy, and turns away what is too much to wait",
+    () =>
+      Effect.gen(function* () {
+        const table = yield* openTable
+        const group = yield* makeGroupCommit({
+          ...limits,
+          commit: table.commit,
+          weightOf: (number) => number,
+          maxBatchWeight: 10,
+          maxWaitingWeight: 60
+        })
+        // The first is under way alone; the others gather behind it.
+        const numbers = [1, 4, 5, 6, 30, 2]
+        const all = yield* Effect.forkChild(
+          Effect.forEach(numbers, group.submit, { concurrency: "unbounded" })
+        )
+        yield* Effect.yieldNow
+        const full = yield* Effect.flip(group.submit(50))
+        assert.strictEqual(full._tag, "GroupCommitFull")
+        yield* Fiber.join(all)
+        assert.deepStrictEqual(
+          yield* table.values,
+          numbers.toSorted((a, b) => a - b)
+        )
+        const batches = yield* table.batches
+        assert.isAtLeast(batches.length, 4)
+        // Nobody is turned away for being heavy where nobody waits.
+        assert.strictEqual(yield* group.submit(70), "wrote 70")
+      })
+  )
+
   it.effect("fails the member that the database refuses, and writes the others", () =>
     Effect.gen(function* () {
       const table = yield* openTable

@@ -49,6 +49,7 @@ const verifier = (secrets: Source["secrets"]): Receiver["verify"] => {
 export const alchemy: Provider = {
   secret: plainSecret(minSigningKeyLength),
   namesNetworks: true,
+  sendsBlocks: true,
   options: Schema.Struct({}),
   receiver: (source, chains) =>
     Effect.succeed({

@@ -106,6 +106,7 @@ const announcementOf = (
 export const helius: Provider = {
   secret,
   namesNetworks: true,
+  sendsBlocks: true,
   options: Schema.Struct({}),
   receiver: (source, chains) =>
     Effect.succeed({

@@ -59,16 +59,17 @@ const Transaction = Schema.Struct({
   fromAddress: Schema.String,
   /** Null where a contract is made. */
   toAddress: nullable(Schema.String),
-  value: Schema.String,
+  value: nullable(Schema.String),
   receiptStatus: Schema.optionalKey(nullable(Schema.String))
 })
 const decodeTransaction = decoder(Transaction)
 
 const InternalTransaction = Schema.Struct({
   transactionHash: Schema.String,
-  from: Schema.String,
+  from: nullable(Schema.String),
   to: nullable(Schema.String),
-  value: Schema.String
+  /** Null where a call moves nothing. */
+  value: nullable(Schema.String)
 })
 const decodeInternalTransaction = decoder(InternalTransaction)
 
@@ -110,6 +111,10 @@ const readErc20Transfer =
       })
     })
 
+/** A stranger's call without a value must not hold up the deposits beside it. */
+const movesNothing = (path: string): Reading =>
+  ignoredEntry(path, "not_a_transfer", "it has no value")
+
 const readTransaction =
   (block: Block) =>
   (entry: Schema.Json, path: string): Reading =>
@@ -118,13 +123,15 @@ const readTransaction =
       ({ fromAddress, hash, receiptStatus, toAddress, value }) =>
         receiptStatus === "0"
           ? ignoredEntry(path, "failed_transaction", "the transaction failed")
-          : nativeTransfer({
-              ...commonOf(block, "txs", entry, path),
-              tx_hash: { name: "hash", text: hash },
-              from: { name: "fromAddress", text: fromAddress },
-              to: toAddress === null ? null : { name: "toAddress", text: toAddress },
-              units: { name: "value", text: value }
-            })
+          : value === null
+            ? movesNothing(path)
+            : nativeTransfer({
+                ...commonOf(block, "txs", entry, path),
+                tx_hash: { name: "hash", text: hash },
+                from: { name: "fromAddress", text: fromAddress },
+                to: toAddress === null ? null : { name: "toAddress", text: toAddress },
+                units: { name: "value", text: value }
+              })
     )
 
 const readInternalTransaction =
@@ -133,13 +140,15 @@ const readInternalTransaction =
     Result.flatMap(
       within(path)(decodeInternalTransaction(entry)),
       ({ from, to, transactionHash, value }) =>
-        nativeTransfer({
-          ...commonOf(block, "txsInternal", entry, path),
-          tx_hash: { name: "transactionHash", text: transactionHash },
-          from: { name: "from", text: from },
-          to: to === null ? null : { name: "to", text: to },
-          units: { name: "value", text: value }
-        })
+        value === null
+          ? movesNothing(path)
+          : nativeTransfer({
+              ...commonOf(block, "txsInternal", entry, path),
+              tx_hash: { name: "transactionHash", text: transactionHash },
+              from: from === null ? null : { name: "from", text: from },
+              to: to === null ? null : { name: "to", text: to },
+              units: { name: "value", text: value }
+            })
     )
 
 const leaveOut = (reason: IgnoredReason, detail: string) => (_: Schema.Json, path: string) =>

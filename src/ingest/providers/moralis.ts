@@ -45,6 +45,7 @@ const verifier = (secrets: Source["secrets"]): Receiver["verify"] => {
 export const moralis: Provider = {
   secret: plainSecret(minSecretLength),
   namesNetworks: true,
+  sendsBlocks: true,
   options: Schema.Struct({}),
   receiver: (source, chains) =>
     Effect.succeed({

@@ -61,7 +61,14 @@ export function* itemsIn(json: Schema.Json, path: string): Generator<Found> {
   }
   if (!isJsonObject(json)) return yield Result.fail([{ path, message: unknown }])
   const kind = kindOf(json)
-  if (kind !== undefined) return yield Result.succeed({ kind, json, path })
+  if (kind !== undefined) {
+    yield Result.succeed({ kind, json, path })
+    // Filters merge a transaction with its receipt: then it also moves a value of its own.
+    if (kind === "receipt" && "hash" in json && "value" in json) {
+      yield Result.succeed({ kind: "transaction", json, path })
+    }
+    return
+  }
   const held = holders.filter((key) => key in json)
   if (held.length === 0) return yield Result.fail([{ path, message: unknown }])
   for (const key of held) yield* itemsIn(json[key] ?? null, joinPath(path, key))

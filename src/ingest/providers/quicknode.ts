@@ -85,15 +85,22 @@ const ofItsFamily =
           }
         ])
 
+const messageIdOf = (nonce: string | undefined): string | null =>
+  nonce !== undefined && nonce.length <= maxMessageIdLength ? nonce : null
+
+const emptyAnnouncement = (nonce: string | undefined): Announcement => ({
+  message_id: messageIdOf(nonce),
+  transfers: [],
+  ignored: [],
+  is_test: true
+})
+
 const announcementOf = (
   chain: ChainConfig,
   body: Schema.Json,
   nonce: string | undefined
 ): Result.Result<Announcement, Faults> => {
-  const message_id = nonce !== undefined && nonce.length <= maxMessageIdLength ? nonce : null
-  if (isEmpty(body)) {
-    return Result.succeed({ message_id, transfers: [], ignored: [], is_test: true })
-  }
+  const message_id = messageIdOf(nonce)
   return allOrFaults(itemsIn(body, ""), Result.flatMap(ofItsFamily(chain))).pipe(
     Result.flatMap((items) => tellAll(chain, items)),
     Result.map((all) => ({
@@ -107,15 +114,19 @@ const announcementOf = (
 export const quicknode: Provider = {
   secret: plainSecret(minSecretLength),
   namesNetworks: true,
+  sendsBlocks: true,
   options: Schema.Struct({}),
   takesGzip: true,
   receiver: (source, chains) =>
     Effect.succeed({
       verify: quicknodeVerifier(source.secrets),
       decode: (body, { body: bytes, headers }) =>
-        Result.flatMap(streamedChain(source, chains, body), (chain) => {
-          const exact = chain.kind === "solana" ? exactJson(body, bytes) : body
-          return announcementOf(chain, exact, headers["x-qn-nonce"])
-        })
+        // To try an endpoint, QuickNode sends nothing, from nowhere.
+        isEmpty(body)
+          ? Result.succeed(emptyAnnouncement(headers["x-qn-nonce"]))
+          : Result.flatMap(streamedChain(source, chains, body), (chain) => {
+              const exact = chain.kind === "solana" ? exactJson(body, bytes) : body
+              return announcementOf(chain, exact, headers["x-qn-nonce"])
+            })
     })
 }

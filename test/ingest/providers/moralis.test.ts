@@ -466,3 +466,29 @@ layer(serviceOf(moralis), { excludeTestServices: true })("A stream of Moralis", 
     })
   )
 })
+
+describe("a call of Moralis with frames that carry no value", () => {
+  it("tells of the deposits beside them", () => {
+    const [hash, to] = [newEvmHash(), newEvmAddress()]
+    const told = announced(
+      block({
+        txs: [{ ...transaction({ hash }), value: null }],
+        txsInternal: [
+          { ...internal({ transactionHash: hash, to }), from: null },
+          { ...internal({ transactionHash: hash, to }), value: null }
+        ]
+      })
+    )
+    assert.deepStrictEqual(
+      told.transfers.map(({ claim, from_address }) => [claim.to_address, from_address]),
+      [[to, null]]
+    )
+    assert.deepStrictEqual(
+      told.ignored.map(({ path, reason }) => [path, reason]),
+      [
+        ["txs[0]", "not_a_transfer"],
+        ["txsInternal[1]", "not_a_transfer"]
+      ]
+    )
+  })
+})

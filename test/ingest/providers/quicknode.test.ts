@@ -234,6 +234,19 @@ describe("a stream of an EVM chain", () => {
     })
   )
 
+  it.effect("tells of both where a filter has merged a transaction with its receipt", () =>
+    Effect.gen(function* () {
+      const [owner, payee] = [newEvmAddress(), newEvmAddress()]
+      const paid = receipt([transfer(owner, 7n)])
+      const merged = { ...transaction({ to: payee }), ...paid, to: payee, hash: newEvmHash() }
+      const told = yield* decoded(streamed([merged]))
+      assert.deepStrictEqual(
+        told.transfers.map(({ claim }) => claim.to_address),
+        [owner, payee]
+      )
+    })
+  )
+
   it.effect("is credited for no receipt or transaction that failed", () =>
     Effect.gen(function* () {
       const sent = transaction()
@@ -490,6 +503,10 @@ describe("the network of a stream", () => {
         assert.deepStrictEqual(told.transfers, [])
       }
       assert.isUndefined((yield* decoded(streamed([block([])]))).is_test)
+      // Without metadata, and whatever networks the source has.
+      for (const body of [[], { data: [] }]) {
+        assert.isTrue(announced(yield* decode(body)).is_test)
+      }
     })
   )
 })
@@ -576,7 +593,7 @@ layer(serviceOf(quicknodeCase), { excludeTestServices: true })("a gzipped stream
 
   it.effect("that unfolds without end, is cut off, or is no gzip, is refused", () =>
     Effect.gen(function* () {
-      const bomb = Buffer.alloc(8 * 1_048_576, " ")
+      const bomb = Buffer.alloc(9 * 1_048_576, " ")
       const bytes = Buffer.from(JSON.stringify(quicknodeCase.sample().body))
       const folded = gzipSync(bytes)
       const sent = [
