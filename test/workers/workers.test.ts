@@ -213,7 +213,8 @@ describe("the workers", () => {
       yield* startWorkers(script, { FUNDING_WORKER_COUNT: "1" }, claimable)
       const [job] = yield* newJobs([received({}, { max_attempts: 2 })])
       if (job === undefined) return assert.fail()
-      const released = (times: number) => (current: Job) => current.sequence >= 1 + 2 * times
+      const released = (times: number) => (current: Job) =>
+        hasStatus("pending")(current) && current.sequence >= 1 + 2 * times
       const [waiting] = yield* passTimeUntil([job.id], released(4))
       assert.strictEqual(waiting?.state.context.attempt_count, 0)
       yield* Ref.set(isWell, true)
