@@ -11,6 +11,7 @@
  * released; what cannot even be released comes back when its lease expires.
  */
 import { Clock, Duration, Effect, Queue, Schedule, Semaphore } from "effect"
+import type { SqlError } from "effect/sql"
 import type { DepositTransition } from "../../machines/deposit-events.ts"
 import type { Addresses } from "../addresses/addresses.ts"
 import { Validator } from "../chains/validator.ts"
@@ -124,24 +125,25 @@ export const workOn = Effect.fnUntraced(function* (
         if (appended.has(job.id)) held.set(job.id, job)
         else overtaken.push(held.get(job.id) ?? job)
       }
-      const stillOurs = yield* recover(overtaken)
-      for (const job of overtaken) {
-        if (!stillOurs.has(job.id)) {
-          held.delete(job.id)
-          yield* logLost(job)
-        }
-      }
-      return stillOurs.size
+      const ours = yield* keepOurs(overtaken)
+      return ours.size
     })
 
   /**
    * Somebody has appended to these jobs. What was said on the side takes nothing from us, and neither
-   * does an event of our own of which we did not hear that it was durable.
+   * does an event of our own of which we did not hear that it was durable. Returns those we still hold.
    */
-  const recover = Effect.fnUntraced(function* (overtaken: ReadonlyArray<Job>) {
+  const keepOurs = Effect.fnUntraced(function* (overtaken: ReadonlyArray<Job>) {
     if (overtaken.length === 0) return new Map<JobId, Job>()
     const ours = yield* deposits.heldBy(worker, overtaken)
-    for (const [id, job] of ours) held.set(id, job)
+    for (const job of overtaken) {
+      const now = ours.get(job.id)
+      if (now !== undefined) held.set(job.id, now)
+      else {
+        held.delete(job.id)
+        yield* logLost(job)
+      }
+    }
     return ours
   })
 
@@ -167,51 +169,42 @@ export const workOn = Effect.fnUntraced(function* (
     for (const id of ids) held.delete(id)
   }
 
-  const settleFound = (found: ReadonlyArray<Found>): ReturnType<typeof settlement.settle> =>
+  /** Reports what is settled before it does anything that can fail, so that a retry does only the rest. */
+  const settleFound = (found: ReadonlyArray<Found>): Effect.Effect<void, SqlError.SqlError> =>
     Effect.gen(function* () {
-      const first = yield* settlement.settle(worker, found)
-      const ours = yield* recover(first.lost)
-      if (ours.size === 0) return first
-      const again = yield* settleFound(
+      if (found.length === 0) return
+      const { settled, lost } = yield* settlement.settle(worker, found)
+      const open = new Set(lost.map(({ id }) => id))
+      giveUp(found.flatMap(({ job: { id } }) => (open.has(id) ? [] : [id])))
+      for (const one of settled) {
+        const due = one.job.state.context.next_retry_at
+        if (due !== null) onDue(Date.parse(due))
+        yield* logSettled(one)
+      }
+      const ours = yield* keepOurs(lost)
+      yield* settleFound(
         found.flatMap(({ job: { id }, finding }) => {
           const job = ours.get(id)
           return job === undefined ? [] : [{ job, finding }]
         })
       )
-      return {
-        settled: [...first.settled, ...again.settled],
-        lost: [...first.lost.filter(({ id }) => !ours.has(id)), ...again.lost]
-      }
     })
 
-  /** Those of `known` that are still ours. Whole or not at all, also when we are interrupted. */
+  /** Those of `known` that are still ours. Not left half done when we are interrupted. */
   const attempt = (known: ReadonlyArray<Known>) =>
-    Effect.suspend(() => {
-      const found = known.flatMap(({ id, finding }): ReadonlyArray<Found> => {
-        const job = held.get(id)
-        return job === undefined ? [] : [{ job, finding }]
-      })
-      return settleFound(found)
-    }).pipe(
-      Effect.tap(Effect.sync(() => giveUp(known.map(({ id }) => id)))),
-      Effect.uninterruptible,
-      turn.withPermits(1)
-    )
+    Effect.suspend(() =>
+      settleFound(
+        known.flatMap(({ id, finding }): ReadonlyArray<Found> => {
+          const job = held.get(id)
+          return job === undefined ? [] : [{ job, finding }]
+        })
+      )
+    ).pipe(Effect.uninterruptible, turn.withPermits(1))
 
   const settle = (known: ReadonlyArray<Known>): Effect.Effect<void> =>
     attempt(known).pipe(
       Effect.retry({ schedule: databaseAwayPauses, while: isDatabaseAway }),
       Effect.timeout(lease),
-      Effect.flatMap(({ settled, lost }) =>
-        Effect.gen(function* () {
-          for (const one of settled) {
-            const due = one.job.state.context.next_retry_at
-            if (due !== null) onDue(Date.parse(due))
-            yield* logSettled(one)
-          }
-          yield* Effect.forEach(lost, logLost, { discard: true })
-        })
-      ),
       Effect.catchCause((cause) => {
         const [only, ...others] = known
         if (others.length > 0) {

@@ -3,6 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
+import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
 import { Addresses } from "../../src/addresses/addresses.ts"
 import { CircuitsOpen, RpcFailure, type Verdict } from "../../src/chains/validator.ts"
@@ -32,18 +33,22 @@ const stores = Layer.mergeAll(Settlement.layer, JobSignal.layer, Addresses.layer
   Layer.provideMerge(depositsLayer)
 )
 
+const databaseAway = new SqlError({ reason: new ConnectionError({ cause: new Error("away") }) })
+
 const onlyChain = Effect.succeed([localchain])
 
 /** Runs workers until the scope closes, and gives what stops them earlier. */
 const startWorkers = (
   script: Script,
   env: Readonly<Record<string, string>> = {},
-  claimable: Effect.Effect<ReadonlyArray<typeof localchain>> = onlyChain
+  claimable: Effect.Effect<ReadonlyArray<typeof localchain>> = onlyChain,
+  settlement?: Settlement["Service"]
 ) =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
     yield* Layer.buildWithScope(
       Layer.fresh(workersLayer).pipe(
+        Layer.provide(Layer.succeed(Settlement, settlement ?? (yield* Settlement))),
         Layer.provide(validatorOf(script, claimable)),
         Layer.provide(
           Settings.layerFrom({
@@ -393,6 +398,49 @@ describe("the workers", () => {
         "provider.reported",
         "deposit.credited"
       ])
+    })
+  )
+
+  test(
+    "know what they have settled when the database goes away before the rest is",
+    Effect.gen(function* () {
+      const deposits = yield* Deposits
+      const settlement = yield* Settlement
+      const answer = yield* Deferred.make<void>()
+      const looks = yield* Ref.make(0)
+      const retried = received()
+      const reported = received()
+      const script: Script = (claim) =>
+        claim.tx_hash === retried.claim.tx_hash
+          ? Deferred.await(answer).pipe(
+              Effect.andThen(Ref.updateAndGet(looks, (count) => count + 1)),
+              Effect.map((count) =>
+                count === 1 ? { _tag: "NotFound", evidence: {} } : confirmed(claim)
+              )
+            )
+          : Effect.as(Deferred.await(answer), confirmed(claim))
+      const sizes = yield* Ref.make<ReadonlyArray<number>>([])
+      yield* startWorkers(
+        script,
+        // Only who knows that a job is due again looks for it within the hour.
+        { FUNDING_WORKER_COUNT: "1", FUNDING_WORKER_POLL_INTERVAL: "1h" },
+        onlyChain,
+        {
+          settle: (worker, found) =>
+            Ref.modify(sizes, (before) => [before.length, [...before, found.length]]).pipe(
+              Effect.flatMap((call) =>
+                call === 1 ? Effect.fail(databaseAway) : settlement.settle(worker, found)
+              )
+            )
+        }
+      )
+      const jobs = yield* newJobs([retried, reported])
+      yield* (yield* JobSignal).announce
+      yield* passTimeUntil(idsOf(jobs), hasStatus("processing"))
+      yield* deposits.receive([{ ...reported, report: "removed" }])
+      yield* Deferred.succeed(answer, undefined)
+      yield* passTimeUntil(idsOf(jobs), hasStatus("completed"), "10 minutes")
+      assert.deepStrictEqual((yield* Ref.get(sizes)).slice(0, 3), [2, 1, 1])
     })
   )
 
