@@ -38,10 +38,11 @@ export const runWorker = Effect.fnUntraced(function* (options: WorkerOptions) {
     )
   )
 
-  const idle = (signalled: Effect.Effect<void>) =>
+  /** What became due after we asked was not in the answer, however long that took. */
+  const idle = (askedAt: number, signalled: Effect.Effect<void>) =>
     Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      const pause = Math.min(Duration.toMillis(pollInterval), dueTimes.next(now) - now)
+      const untilDue = dueTimes.next(askedAt) - (yield* Clock.currentTimeMillis)
+      const pause = Math.max(0, Math.min(Duration.toMillis(pollInterval), untilDue))
       yield* Effect.raceFirst(signalled, Effect.sleep(pause))
     })
 
@@ -55,7 +56,8 @@ export const runWorker = Effect.fnUntraced(function* (options: WorkerOptions) {
 
   while (!isStopping()) {
     const signalled = yield* signal.next
+    const askedAt = yield* Clock.currentTimeMillis
     const jobs = yield* claimAndWork
-    if (jobs.length === 0 && !isStopping()) yield* idle(signalled)
+    if (jobs.length === 0 && !isStopping()) yield* idle(askedAt, signalled)
   }
 })
