@@ -44,16 +44,19 @@ export const makeEvmValidator = Effect.fnUntraced(function* (
     // A provider's index names a log, and native transfers have none: `transfer_index` is ignored.
     const own = topLevelTransfers(transaction)
     const direct = matchNative(claim, token, own)
-    if (direct._tag === "Found" || receipt.gasUsed === gasOfPlainTransfer) {
-      return Effect.succeed(direct)
-    }
+    if (receipt.gasUsed === gasOfPlainTransfer) return Effect.succeed(direct)
+    // Also where the value itself fits: the code that ran may have moved as much to the same address.
     return traceOf(receipt).pipe(
       Effect.map((inner) => matchNative(claim, token, [...own, ...inner])),
       Effect.catchTag("RpcRefused", (refused) =>
-        Effect.succeed<Match<SeenTransfer>>({
-          ...direct,
-          reason: `${direct.reason}; a transfer made inside a contract call shows in a trace only, and no endpoint of ${chain.name} offers debug_traceTransaction (${refused.message})`
-        })
+        Effect.succeed<Match<SeenTransfer>>(
+          direct._tag === "Found"
+            ? direct
+            : {
+                ...direct,
+                reason: `${direct.reason}; a transfer made inside a contract call shows in a trace only, and no endpoint of ${chain.name} offers debug_traceTransaction (${refused.message})`
+              }
+        )
       )
     )
   }

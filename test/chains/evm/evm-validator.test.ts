@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import type { Verdict } from "../../../src/chains/validator.ts"
 import { startRpcFront } from "../../../src/demo/rpc-front.ts"
 import { Amount, amountFromUnits } from "../../../src/domain/amount.ts"
-import { ChainName } from "../../../src/domain/chain.ts"
+import { Address, ChainName } from "../../../src/domain/chain.ts"
 import { TokenSymbol } from "../../../src/domain/ids.ts"
 import {
   chainName,
@@ -32,6 +32,11 @@ import {
 
 const amount = (text: string) => Amount.make(text)
 const units = 1_500_000n
+
+/** Passes its value on to the address in its call data, and keeps it if there is none. */
+const codeThatPaysTheNamed = "0x36600557005b6000600060006000346000355af100"
+/** Gives its value back. */
+const codeThatPaysItsCaller = "0x600060006000600034335af100"
 
 const expectTag = <Tag extends Verdict["_tag"]>(
   verdict: Verdict,
@@ -311,6 +316,30 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a deposit on an EVM chain", 
       })
     )
 
+    it.effect(
+      "is never guessed from the transaction's own value and an identical call within",
+      () =>
+        Effect.gen(function* () {
+          const { anvil, depositor } = yield* LocalChain
+          const wallet = Address.make(`0x${"a1".repeat(20)}`)
+          const returner = Address.make(`0x${"a2".repeat(20)}`)
+          yield* anvil.rpc("anvil_setCode", [wallet, codeThatPaysTheNamed])
+          yield* anvil.rpc("anvil_setCode", [returner, codeThatPaysItsCaller])
+          const pay = { from: depositor, to: wallet, wei: value }
+          const once = yield* anvil.send(pay)
+          const data = `0x${returner.slice(2).padStart(64, "0")}` as const
+          const twice = yield* anvil.send({ ...pay, data })
+
+          const validator = yield* openValidator()
+          const claim = { token: eth, to_address: wallet }
+          expectTag(yield* validator.verify(claimOf({ ...claim, tx_hash: once })), "Confirmed")
+          isMismatchBecause(
+            yield* validator.verify(claimOf({ ...claim, tx_hash: twice })),
+            /ambiguous: 2 identical transfers/
+          )
+        })
+    )
+
     it.effect("that an inner revert undid is not credited, though the transaction succeeded", () =>
       Effect.gen(function* () {
         const { anvil, depositor, splitter } = yield* LocalChain
@@ -346,6 +375,8 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a deposit on an EVM chain", 
         const blind = yield* openValidator({ urls: [front.url] })
         const verdict = yield* blind.verify(claimOf({ tx_hash, token: eth }))
         isMismatchBecause(verdict, /no endpoint of localchain offers debug_traceTransaction/)
+        const ofItsOwn = claimOf({ tx_hash, token: eth, to_address: splitter })
+        expectTag(yield* blind.verify(ofItsOwn), "Confirmed")
 
         const sighted = yield* openValidator({ urls: [front.url, anvil.url] })
         expectTag(yield* sighted.verify(claimOf({ tx_hash, token: eth })), "Confirmed")
