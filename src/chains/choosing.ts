@@ -23,6 +23,15 @@ export interface Telling<T> {
   readonly asEvidence: (transfer: T) => Evidence
 }
 
+/** What of a claim a mismatch shows, on chains whose tokens are contracts. */
+export const expectation = (claim: TransferClaim, token: TokenConfig): Evidence => ({
+  token: claim.token,
+  contract: token._tag === "Contract" ? token.contract : null,
+  to: claim.to_address,
+  amount: claim.amount,
+  transfer_index: claim.transfer_index
+})
+
 /** How many of a transaction's transfers an event can hold as evidence. */
 const maxShownTransfers = 8
 

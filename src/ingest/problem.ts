@@ -8,6 +8,9 @@ export interface FieldFault {
   readonly message: string
 }
 
+/** How many faults an answer names: a megabyte of mistakes would be answered with many. */
+export const maxNamedFaults = 100
+
 const titles = {
   malformed: "Malformed body",
   signature_invalid: "Signature refused",

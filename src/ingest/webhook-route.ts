@@ -15,7 +15,7 @@ import { type Source, SurehookConfig } from "../config/surehook-config.ts"
 import { storable } from "../event-log/storable.ts"
 import { Intake, type ReceivedTransfer, type TransferOutcome } from "./intake.ts"
 import { parseJsonBody } from "./json-body.ts"
-import { problemResponse, refuse, WebhookProblem } from "./problem.ts"
+import { maxNamedFaults, problemResponse, refuse, WebhookProblem } from "./problem.ts"
 import type { AnnouncedTransfer, Announcement, Ignored, Provider, Receiver } from "./provider.ts"
 import { rawBody } from "./raw-body.ts"
 import { providers } from "./registry.ts"
@@ -34,8 +34,6 @@ const defaultPriority = 0
 const maxTransfers = 20_000
 /** What an answer names of what it ignored; `ignored_count` has them all. */
 const maxNamedIgnored = 100
-/** A megabyte of mistakes would be answered with many. */
-const maxNamedFaults = 100
 
 interface Endpoint {
   readonly source: Source

@@ -15,6 +15,7 @@ import {
   Redacted,
   References
 } from "effect"
+import { headerSecrets } from "../config/header-secrets.ts"
 import { Settings } from "../config/settings.ts"
 import { SurehookConfig } from "../config/surehook-config.ts"
 import { withoutPrefix } from "../config/webhook-secret.ts"
@@ -189,15 +190,6 @@ const urlSecrets = (text: string): ReadonlyArray<SecretText> => {
     ...(rest === "/" ? [] : [{ after: host, secret: rest }]),
     ...words.filter((word) => word.length >= longWord)
   ]
-}
-
-/** A word of a header this long is no scheme. */
-const minHeaderSecret = 6
-
-/** The whole value, and what follows a scheme such as "Bearer". */
-const headerSecrets = (value: string): ReadonlyArray<string> => {
-  const [, ...words] = value.split(/\s+/)
-  return [value, ...words].filter(({ length }) => length >= minHeaderSecret)
 }
 
 const databaseSecrets = (text: string): ReadonlyArray<SecretText> => {

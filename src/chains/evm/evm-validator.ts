@@ -8,7 +8,7 @@
 import { Effect } from "effect"
 import type { ChainConfig, Confirmations, TokenConfig } from "../../config/chain-config.ts"
 import type { TransferClaim } from "../../domain/transfer.ts"
-import type { Match } from "../choosing.ts"
+import { expectation, type Match } from "../choosing.ts"
 import type { ChainValidator } from "../family.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
 import { confirmationsFor } from "../thresholds.ts"
@@ -142,12 +142,4 @@ const notFinal = (seen: number, needed: number, heads: Heads, evidence: Evidence
   confirmations_needed: needed,
   look_again_after: lookAgainAfter(needed - seen, heads),
   evidence
-})
-
-const expectation = (claim: TransferClaim, token: TokenConfig): Evidence => ({
-  token: claim.token,
-  contract: token._tag === "Contract" ? token.contract : null,
-  to: claim.to_address,
-  amount: claim.amount,
-  transfer_index: claim.transfer_index
 })

@@ -18,14 +18,20 @@ import type { RpcEndpointConfig } from "../../config/chain-config.ts"
 import type { ChainName } from "../../domain/chain.ts"
 import { RpcFailure } from "../validator.ts"
 import { ofAnswerSize, type RpcErrorAnswer } from "./faults.ts"
-import { makePost, type PostFailed, type PostLimits } from "./http-post.ts"
+import {
+  type ExchangeFailed,
+  type ExchangeLimits,
+  failureText,
+  makeExchange,
+  targetOf
+} from "./http-exchange.ts"
 import { pack } from "./packing.ts"
 import { makeRateLimit } from "./rate-limit.ts"
-import { type Outcome, type Replier, type Reply, readReply } from "./replies.ts"
+import { type Replier, type Reply, readReply } from "./replies.ts"
 import type { RpcClient } from "./rpc-client.ts"
 import { redactor } from "./url-secrets.ts"
 
-export interface JsonRpcLimits extends PostLimits {
+export interface JsonRpcLimits extends ExchangeLimits {
   /** Calls in one HTTP request. Providers allow 100 to 1000. */
   readonly maxBatch: number
   /** HTTP requests at a time for the calls of one moment. */
@@ -80,7 +86,8 @@ export const makeJsonRpc = (
     failure: (message, retryAfterMs = null) =>
       new RpcFailure({ chain, endpoint: name, message, retry_after_ms: retryAfterMs })
   }
-  const post = makePost(endpoint, limits)
+  const target = targetOf(endpoint)
+  const exchangeHttp = makeExchange(endpoint, limits)
   const limit = makeRateLimit(endpoint.rate_limit)
   const maxBatch = Math.min(limits.maxBatch, limit.burst)
   let nextId = 1
@@ -92,7 +99,8 @@ export const makeJsonRpc = (
     })
     yield* limit.take(calls.length)
     // Some endpoints take no batches, not even of one.
-    const answer = yield* Effect.result(post(JSON.stringify(wire.length === 1 ? wire[0] : wire)))
+    const body = JSON.stringify(wire.length === 1 ? wire[0] : wire)
+    const answer = yield* Effect.result(exchangeHttp({ method: "POST", target, body }))
     if (Result.isFailure(answer)) return withoutReply(answer.failure, replier, limits)
     const ids = calls.map(({ id }) => id)
     return readReply(replier, ids, answer.success, yield* Clock.currentTimeMillis)
@@ -182,28 +190,12 @@ export const makeJsonRpc = (
 }
 
 const withoutReply = (
-  { reason, code }: PostFailed,
+  failed: ExchangeFailed,
   { failure, name }: Replier,
-  limits: PostLimits
+  limits: ExchangeLimits
 ): Reply => {
-  const failed = (message: string): Outcome => Exit.fail(failure(message))
-  switch (reason) {
-    case "too_large":
-      return {
-        _tag: "TooLarge",
-        outcome: Exit.fail(
-          ofAnswerSize(failure(`${name} answered with more than ${limits.maxAnswerBytes} bytes`))
-        )
-      }
-    case "too_slow":
-      return {
-        _tag: "Failure",
-        outcome: failed(`${name} did not answer within ${limits.timeoutMillis} ms`)
-      }
-    case "unreachable":
-      return {
-        _tag: "Failure",
-        outcome: failed(`could not reach ${name}${code === null ? "" : ` (${code})`}`)
-      }
-  }
+  const said = failure(failureText(name, failed, limits))
+  return failed.reason === "too_large"
+    ? { _tag: "TooLarge", outcome: Exit.fail(ofAnswerSize(said)) }
+    : { _tag: "Failure", outcome: Exit.fail(said) }
 }

@@ -7,7 +7,7 @@
 import { Exit, Option, Schema } from "effect"
 import type { RpcFailure } from "../validator.ts"
 import { RpcErrorAnswer, retryAfterMillis } from "./faults.ts"
-import type { HttpAnswer } from "./http-post.ts"
+import type { HttpAnswer } from "./http-exchange.ts"
 
 export type Outcome = Exit.Exit<unknown, RpcFailure | RpcErrorAnswer>
 

@@ -16,17 +16,18 @@ import { makeSharedLook } from "../shared-look.ts"
 import { RpcFailure } from "../validator.ts"
 import { ofAnswerSize, RpcErrorAnswer, retryAfterMillis } from "./faults.ts"
 import {
-  boundedText,
+  type ExchangeFailed,
+  type ExchangeLimits,
+  failureText,
   type HttpAnswer,
-  PostFailed,
-  type PostLimits,
-  systemCode
-} from "./http-post.ts"
+  makeExchange,
+  targetOf
+} from "./http-exchange.ts"
 import { makeRateLimit } from "./rate-limit.ts"
 import type { RpcClient } from "./rpc-client.ts"
-import { basicCredentials, redactor } from "./url-secrets.ts"
+import { redactor } from "./url-secrets.ts"
 
-export interface RestLimits extends PostLimits {
+export interface RestLimits extends ExchangeLimits {
   /** Requests at a time; others wait for their turn. */
   readonly maxConcurrent: number
 }
@@ -69,49 +70,14 @@ export const makeRest = (
   const failure = (message: string, retryAfterMs: number | null = null) =>
     new RpcFailure({ chain, endpoint: name, message, retry_after_ms: retryAfterMs })
 
-  const headers = headersFor(url, endpoint)
+  const base = targetOf(endpoint)
+  const exchange = makeExchange(endpoint, limits)
   const limit = makeRateLimit(endpoint.rate_limit)
   const permits = Semaphore.makeUnsafe(limits.maxConcurrent)
 
-  const exchange = async (path: string, signal: AbortSignal): Promise<HttpAnswer> => {
-    // A redirect is not followed: the headers may hold a key, which is not for the host it leads to.
-    const response = await fetch(targetOf(url, root, path), {
-      headers,
-      signal,
-      redirect: "manual"
-    })
-    return {
-      status: response.status,
-      retryAfter: response.headers.get("retry-after"),
-      text: await boundedText(response, limits.maxAnswerBytes)
-    }
-  }
-
-  const get = (path: string): Effect.Effect<HttpAnswer, PostFailed> =>
-    Effect.tryPromise({
-      try: (signal) => exchange(path, signal),
-      catch: (thrown) =>
-        thrown instanceof PostFailed
-          ? thrown
-          : new PostFailed({ reason: "unreachable", code: systemCode(thrown) })
-    }).pipe(
-      Effect.timeoutOrElse({
-        duration: limits.timeoutMillis,
-        orElse: () => Effect.fail(new PostFailed({ reason: "too_slow", code: null }))
-      })
-    )
-
-  const withoutAnswer = ({ reason, code }: PostFailed): RpcFailure => {
-    switch (reason) {
-      case "too_large":
-        return ofAnswerSize(
-          failure(`${name} answered with more than ${limits.maxAnswerBytes} bytes`)
-        )
-      case "too_slow":
-        return failure(`${name} did not answer within ${limits.timeoutMillis} ms`)
-      case "unreachable":
-        return failure(`could not reach ${name}${code === null ? "" : ` (${code})`}`)
-    }
+  const withoutAnswer = (failed: ExchangeFailed): RpcFailure => {
+    const said = failure(failureText(name, failed, limits))
+    return failed.reason === "too_large" ? ofAnswerSize(said) : said
   }
 
   const read = (
@@ -142,7 +108,9 @@ export const makeRest = (
     makeSharedLook(
       Effect.fnUntraced(function* (path: string) {
         yield* limit.take(1)
-        const answer = yield* Effect.result(permits.withPermits(1)(get(path)))
+        const answer = yield* Effect.result(
+          permits.withPermits(1)(exchange({ method: "GET", target: pathBelow(base, root, path) }))
+        )
         if (Result.isFailure(answer)) return yield* withoutAnswer(answer.failure)
         return yield* read(answer.success, yield* Clock.currentTimeMillis)
       }),
@@ -161,19 +129,8 @@ export const makeRest = (
   }
 }
 
-const headersFor = (url: URL, endpoint: RpcEndpointConfig): Headers => {
-  const headers = new Headers({ accept: "application/json" })
-  const credentials = basicCredentials(url)
-  if (credentials !== undefined) headers.set("authorization", `Basic ${credentials}`)
-  for (const [name, value] of endpoint.headers ?? []) headers.set(name, Redacted.value(value))
-  return headers
-}
-
-const targetOf = (url: URL, root: string, path: string): URL => {
+const pathBelow = (url: URL, root: string, path: string): URL => {
   const target = new URL(url)
-  // They travel in a header, and `fetch` refuses a URL that holds them.
-  target.username = ""
-  target.password = ""
   const base = url.pathname.replace(/\/+$/, "")
   const [below = "", query = ""] = path.split("?")
   const whole = `${base.endsWith(root) ? base : `${base}${root}`}${below}`

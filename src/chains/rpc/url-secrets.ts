@@ -2,11 +2,12 @@
 import { Buffer } from "node:buffer"
 import { Redacted } from "effect"
 import type { RpcEndpointConfig } from "../../config/chain-config.ts"
+import { headerSecrets } from "../../config/header-secrets.ts"
 
 /** What a foreign text may add to a message of ours. */
 const maxForeignCharacters = 200
 
-/** Parts of path and query and headers this short are words such as "v2" or "main", not keys. */
+/** Parts of path and query this short are words such as "v2" or "main", not keys. */
 const minSecretCharacters = 6
 
 /** A function that makes an endpoint's own words fit to be logged: some repeat the key in their errors. */
@@ -32,12 +33,6 @@ export const redactor = (
       0,
       maxForeignCharacters
     )
-}
-
-/** The whole value, and what follows a scheme such as "Bearer". */
-const headerSecrets = (value: string): ReadonlyArray<string> => {
-  const [, ...words] = value.trim().split(/\s+/)
-  return [value.trim(), ...words]
 }
 
 /** The value of an `Authorization: Basic` header, where the URL holds a user. */

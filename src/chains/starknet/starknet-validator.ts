@@ -8,6 +8,7 @@
 import { Effect } from "effect"
 import type { ChainConfig, Confirmations, TokenConfig } from "../../config/chain-config.ts"
 import type { TransferClaim } from "../../domain/transfer.ts"
+import { expectation } from "../choosing.ts"
 import type { ChainValidator } from "../family.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
 import { confirmationsFor } from "../thresholds.ts"
@@ -134,11 +135,3 @@ const judgeDeep = (
 
 const shownReason = ({ revert_reason }: Accepted): string | null =>
   revert_reason?.slice(0, maxRevertReasonCharacters) ?? null
-
-const expectation = (claim: TransferClaim, token: TokenConfig): Evidence => ({
-  token: claim.token,
-  contract: token._tag === "Contract" ? token.contract : null,
-  to: claim.to_address,
-  amount: claim.amount,
-  transfer_index: claim.transfer_index
-})

@@ -16,9 +16,9 @@ import { Redacted, Result } from "effect"
 import type { Source } from "../../config/surehook-config.ts"
 import { failIf, WebhookProblem } from "../problem.ts"
 import type { RawWebhook, Receiver } from "../provider.ts"
+import { secondsFault } from "../timestamp.ts"
 import { fitsAny, hexDigest } from "./hex-digest.ts"
 
-const toleranceSeconds = 300
 const maxHeaderLength = 2_048
 /** Coinbase signs three. More than this is an attempt to make us compute. */
 const maxSignedHeaders = 16
@@ -83,21 +83,6 @@ const signatureOf = ({ headers }: RawWebhook): Result.Result<Signature, string> 
     return { timestamp, names, signedHeaders: yield* signedHeadersOf(names), digest }
   })
 
-const timestampFault = (timestamp: string, receivedAt: number): WebhookProblem | undefined => {
-  if (!/^\d{1,11}$/.test(timestamp)) {
-    return new WebhookProblem({
-      code: "timestamp_invalid",
-      detail: `the t of ${header} must be seconds since 1970, as a whole number`
-    })
-  }
-  const age = Math.floor(receivedAt / 1000) - Number(timestamp)
-  if (Math.abs(age) <= toleranceSeconds) return undefined
-  return new WebhookProblem({
-    code: "timestamp_invalid",
-    detail: `the t of ${header} is ${Math.abs(age)} s in the ${age > 0 ? "past" : "future"}, and ${toleranceSeconds} s are allowed: check the clock of this host`
-  })
-}
-
 /** Names come from the sender, so what every object has must not pass for a header. */
 const headerOf = ({ headers }: RawWebhook, name: string): string | undefined =>
   Object.hasOwn(headers, name) ? headers[name] : undefined
@@ -116,7 +101,10 @@ export const coinbaseVerifier = (secrets: Source["secrets"]): Receiver["verify"]
     const signature = signatureOf(webhook)
     if (Result.isFailure(signature)) return refused(signature.failure)
     const { digest, names, signedHeaders, timestamp } = signature.success
-    const stale = timestampFault(timestamp, webhook.receivedAt)
+    const stale = secondsFault(timestamp, webhook.receivedAt, {
+      place: `the t of ${header}`,
+      advice: "check the clock of this host"
+    })
     if (stale !== undefined) return stale
 
     const values: Array<string> = []

@@ -7,25 +7,25 @@
  * is left out before its fields are looked at: anybody can send such a thing to a watched address,
  * and must not be able to hold up the deposits beside it.
  */
-import { Result, type Schema } from "effect"
+import { Array as Arr, Result, type Schema } from "effect"
 import type { ProviderReport } from "../../../machines/deposit-events.ts"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import type { Source } from "../../config/surehook-config.ts"
 import { amountFromUnits } from "../../domain/amount.ts"
 import {
+  type Address,
   addressRule,
   type ChainName,
   canonicalAddress,
   canonicalTxHash,
+  type TxHash,
   txHashRule
 } from "../../domain/chain.ts"
 import type { FieldFault } from "../problem.ts"
 import type { AnnouncedTransfer, Announcement, Ignored, IgnoredReason } from "../provider.ts"
 import { chainOf, type KnownToken, nativeToken, tokenOf, unknownNetwork } from "../tokens.ts"
-import { prefixed } from "./fault-paths.ts"
+import { allOrFaults, prefixed } from "./fault-paths.ts"
 
-/** What an answer names. Who has the shape wrong has it wrong in each of a thousand entries. */
-const maxNamedFaults = 100
 const maxMessageIdLength = 256
 const maxTransferIndex = 2_147_483_647n
 
@@ -46,18 +46,16 @@ export function* each(
 /** What all entries tell, in order, or the faults of those that cannot be read. */
 export const collected = (
   readings: Iterable<Reading>
-): Result.Result<Pick<Announcement, "transfers" | "ignored">, Faults> => {
-  const transfers: Array<AnnouncedTransfer> = []
-  const ignored: Array<Ignored> = []
-  const faults: Array<FieldFault> = []
-  for (const reading of readings) {
-    if (Result.isFailure(reading)) faults.push(...reading.failure)
-    else if ("claim" in reading.success) transfers.push(reading.success)
-    else ignored.push(reading.success)
-    if (faults.length >= maxNamedFaults) return Result.fail(faults.slice(0, maxNamedFaults))
-  }
-  return faults.length > 0 ? Result.fail(faults) : Result.succeed({ transfers, ignored })
-}
+): Result.Result<Pick<Announcement, "transfers" | "ignored">, Faults> =>
+  Result.map(
+    allOrFaults(readings, (reading) => reading),
+    (all) => {
+      const [transfers, ignored] = Arr.partition(all, (one) =>
+        "claim" in one ? Result.succeed(one) : Result.fail(one)
+      )
+      return { transfers, ignored }
+    }
+  )
 
 export const ignoredEntry = (path: string, reason: IgnoredReason, detail: string): Reading =>
   Result.succeed({ path, reason, detail })
@@ -130,7 +128,7 @@ export interface ToldTransfer {
 }
 
 export const evmTransfer = (told: ToldTransfer): Reading => {
-  const { chain, path, token } = told
+  const { chain, path } = told
   const address = addressRule(chain.kind)
   const fields = {
     tx_hash: checked(
@@ -150,9 +148,39 @@ export const evmTransfer = (told: ToldTransfer): Reading => {
   const read = Result.all(fields)
   if (Result.isFailure(read)) return within(path)(Result.fail(faultsOf(fields)))
   const { from, log_index, to, tx_hash, units } = read.success
+  return announced(chain, {
+    ...told,
+    tx_hash,
+    from,
+    to,
+    units,
+    unitsName: told.units.name,
+    transfer_index: log_index === null ? null : Number(log_index)
+  })
+}
+
+/** A transfer whose fields have been read. */
+export interface ReadTransfer {
+  readonly token: KnownToken
+  /** Of the entry, in the body. */
+  readonly path: string
+  readonly tx_hash: TxHash
+  readonly from: Address | null
+  readonly to: Address
+  /** In the token's smallest unit. */
+  readonly units: bigint
+  /** The path in the entry at which they stand. */
+  readonly unitsName: string
+  readonly transfer_index: number | null
+  readonly report: ProviderReport
+  readonly payload: Schema.Json
+}
+
+export const announced = (chain: ChainConfig, read: ReadTransfer): Reading => {
+  const { from, path, payload, report, to, token, transfer_index, tx_hash, units } = read
   if (units === 0n) return ignoredEntry(path, "zero_amount", "it moves nothing: its amount is zero")
   const amount = amountFromUnits(units, token.config.decimals)
-  if (amount === undefined) return within(path)(Result.fail([tooLarge(told)]))
+  if (amount === undefined) return within(path)(Result.fail([tooLarge(chain, read)]))
   return Result.succeed({
     claim: {
       chain: chain.name,
@@ -160,11 +188,11 @@ export const evmTransfer = (told: ToldTransfer): Reading => {
       token: token.symbol,
       amount,
       to_address: to,
-      transfer_index: log_index === null ? null : Number(log_index)
+      transfer_index
     },
     from_address: from,
-    report: told.report,
-    payload: told.payload,
+    report,
+    payload,
     path
   })
 }
@@ -191,8 +219,8 @@ export const contractMade = (path: string): Reading =>
  * No sane token moves so much, but a token whose `decimals` are wrong in surehook.yaml looks so. A
  * refusal is seen and mended, and the provider sends again; to ignore it would lose real deposits.
  */
-const tooLarge = ({ chain, token, units }: ToldTransfer): FieldFault => ({
-  path: units.name,
+const tooLarge = (chain: ChainConfig, { token, unitsName }: ReadTransfer): FieldFault => ({
+  path: unitsName,
   message: `does not fit an amount of ${token.symbol} with ${token.config.decimals} decimals: check the token's decimals under ${chain.name} in surehook.yaml`
 })
 

@@ -1,6 +1,6 @@
 /** Faults in the items of a body that has many, by their paths in the whole: `[3].meta.err`. */
 import { Result } from "effect"
-import type { FieldFault } from "../problem.ts"
+import { type FieldFault, maxNamedFaults } from "../problem.ts"
 
 /** `data` and `[0].hash` are `data[0].hash`; `data` and `network` are `data.network`. */
 export const joinPath = (prefix: string, path: string): string =>
@@ -10,9 +10,6 @@ export const prefixed =
   (prefix: string) =>
   (faults: ReadonlyArray<FieldFault>): ReadonlyArray<FieldFault> =>
     faults.map(({ message, path }) => ({ path: joinPath(prefix, path), message }))
-
-/** What a refusal names. A body of a megabyte of mistakes would get an answer of a hundred. */
-const maxNamedFaults = 100
 
 /** What each item comes to, in order; or the faults, of which no more are looked for than are named. */
 export const allOrFaults = <A, B>(
@@ -25,7 +22,7 @@ export const allOrFaults = <A, B>(
   for (const item of items) {
     const result = read(item, index++)
     if (Result.isSuccess(result)) successes.push(result.success)
-    else faults.push(...result.failure.slice(0, maxNamedFaults))
+    else faults.push(...result.failure)
     if (faults.length >= maxNamedFaults) break
   }
   return faults.length > 0

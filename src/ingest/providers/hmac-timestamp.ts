@@ -1,6 +1,7 @@
-/** When a call was signed: what is too old is a replay. */
+/** When a call was signed, in the format that the source is configured with. */
 import { Duration } from "effect"
-import { WebhookProblem } from "../problem.ts"
+import type { WebhookProblem } from "../problem.ts"
+import { ageFault, checkSenderClock, malformedTimestamp } from "../timestamp.ts"
 import { defaultTolerance, type HmacOptions, parseTolerance } from "./hmac-options.ts"
 
 type TimestampOptions = NonNullable<HmacOptions["timestamp"]>
@@ -31,15 +32,13 @@ export const timestampFault = (
   text: string,
   receivedAt: number
 ): WebhookProblem | undefined => {
-  const refusal = (detail: string) => new WebhookProblem({ code: "timestamp_invalid", detail })
   const { millis, pattern, rule } = formats[format]
   const signedAt = pattern.test(text) ? millis(text) : Number.NaN
-  if (Number.isNaN(signedAt)) return refusal(`${header} must be ${rule}`)
-  const allowed = Duration.toSeconds(parseTolerance(tolerance) ?? Duration.zero)
-  const age = Math.floor(receivedAt / 1000) - Math.floor(signedAt / 1000)
-  return Math.abs(age) <= allowed
-    ? undefined
-    : refusal(
-        `${header} is ${Math.abs(age)} s in the ${age > 0 ? "past" : "future"}, and ${allowed} s are allowed: sign each delivery anew, and check the sender's clock`
-      )
+  return Number.isNaN(signedAt)
+    ? malformedTimestamp(header, rule)
+    : ageFault(signedAt, receivedAt, {
+        place: header,
+        advice: checkSenderClock,
+        toleranceSeconds: Duration.toSeconds(parseTolerance(tolerance) ?? Duration.zero)
+      })
 }

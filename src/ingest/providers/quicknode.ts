@@ -22,7 +22,7 @@ import type { FieldFault } from "../problem.ts"
 import type { AnnouncedTransfer, Announcement, Ignored, Provider } from "../provider.ts"
 import { chainOf, unknownNetwork } from "../tokens.ts"
 import { allOrFaults } from "./fault-paths.ts"
-import { evmOutcomes } from "./quicknode-evm.ts"
+import { evmReadings } from "./quicknode-evm.ts"
 import { type Item, isEmpty, isJsonObject, itemsIn } from "./quicknode-items.ts"
 import { quicknodeVerifier } from "./quicknode-signature.ts"
 import { type Told, tell } from "./solana-balances.ts"
@@ -70,7 +70,7 @@ const tellAll = (
     ? allOrFaults(items, ({ json, path }) =>
         Result.flatMap(rawBalances(json, path), (transaction) => tell(chain, transaction))
       )
-    : allOrFaults(evmOutcomes(chain, items), Result.map(toldOf))
+    : allOrFaults(evmReadings(chain, items), Result.map(toldOf))
 
 /** An item of another family of chains than that of the body's network is a mistake in surehook.yaml. */
 const ofItsFamily =

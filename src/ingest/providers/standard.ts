@@ -23,9 +23,9 @@ import type { TransferClaim } from "../../domain/transfer.ts"
 import { decoder } from "../fields.ts"
 import { type FieldFault, failIf, WebhookProblem } from "../problem.ts"
 import type { Provider, RawWebhook, Receiver } from "../provider.ts"
+import { checkSenderClock, secondsFault } from "../timestamp.ts"
 import { standardVerifier } from "./standard-signature.ts"
 
-const toleranceSeconds = 300
 const maxIdLength = 256
 
 const verifier = (secrets: ReadonlyArray<Redacted.Redacted<string>>): Receiver["verify"] => {
@@ -40,7 +40,10 @@ const verifier = (secrets: ReadonlyArray<Redacted.Redacted<string>>): Receiver["
     if (id.length === 0 || id.length > maxIdLength) {
       return refused(`webhook-id must have 1 to ${maxIdLength} characters`)
     }
-    const stale = timestampFault(timestamp, webhook.receivedAt)
+    const stale = secondsFault(timestamp, webhook.receivedAt, {
+      place: "webhook-timestamp",
+      advice: checkSenderClock
+    })
     if (stale !== undefined) return stale
     const fault = signatureFault({ id, timestamp, body: webhook.body, signatures })
     return fault === undefined ? undefined : refused(fault)
@@ -56,21 +59,6 @@ const missingHeaders = ({ headers }: RawWebhook) => {
   return refused(
     `missing ${missing.join(", ")}: sign the webhook as Standard Webhooks says, with all three headers`
   )
-}
-
-const timestampFault = (timestamp: string, receivedAt: number): WebhookProblem | undefined => {
-  if (!/^\d{1,11}$/.test(timestamp)) {
-    return new WebhookProblem({
-      code: "timestamp_invalid",
-      detail: "webhook-timestamp must be seconds since 1970, as a whole number"
-    })
-  }
-  const age = Math.floor(receivedAt / 1000) - Number(timestamp)
-  if (Math.abs(age) <= toleranceSeconds) return undefined
-  return new WebhookProblem({
-    code: "timestamp_invalid",
-    detail: `webhook-timestamp is ${Math.abs(age)} s in the ${age > 0 ? "past" : "future"}, and ${toleranceSeconds} s are allowed: sign each delivery anew, and check the sender's clock`
-  })
 }
 
 const maxTransferIndex = 2_147_483_647

@@ -330,8 +330,8 @@ describe("a stream of an EVM chain", () => {
       const [fault] = faultsOf(
         yield* decode(streamed([receipt([transfer(newEvmAddress(), 2n ** 256n - 1n)])]))
       )
-      assert.strictEqual(fault?.path, "data[0].logs[0]")
-      assert.include(fault?.message, "18 digits")
+      assert.strictEqual(fault?.path, "data[0].logs[0].data")
+      assert.include(fault?.message, "check the token's decimals under ")
     })
   )
 
