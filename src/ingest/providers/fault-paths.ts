@@ -22,7 +22,8 @@ export const allOrFaults = <A, B>(
   for (const item of items) {
     const result = read(item, index++)
     if (Result.isSuccess(result)) successes.push(result.success)
-    else faults.push(...result.failure)
+    // One item can have more faults than a call takes arguments.
+    else faults.push(...result.failure.slice(0, maxNamedFaults))
     if (faults.length >= maxNamedFaults) break
   }
   return faults.length > 0
