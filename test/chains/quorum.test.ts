@@ -13,10 +13,8 @@ import {
   chainName,
   claimOf,
   depositAddress,
-  inTime,
   LocalChain,
   oneUsdc,
-  openMillis,
   openValidator,
   otherAddress,
   unknownTx,
@@ -24,6 +22,9 @@ import {
   usdc
 } from "../support/anvil.ts"
 import { transfer } from "../support/contracts.ts"
+import { inTime } from "../support/in-time.ts"
+import { openMillis } from "../support/live-validator.ts"
+import { expectTag } from "../support/verdicts.ts"
 
 const amount = (text: string) => Amount.make(text)
 
@@ -51,14 +52,6 @@ const pay = (units: bigint, to = depositAddress) =>
   })
 
 const large = (3n * oneUsdc) / 2n
-
-const expectTag = <Tag extends Verdict["_tag"]>(
-  verdict: Verdict,
-  tag: Tag
-): Extract<Verdict, { readonly _tag: Tag }> => {
-  assert.strictEqual(verdict._tag, tag, JSON.stringify(verdict))
-  return verdict as Extract<Verdict, { readonly _tag: Tag }>
-}
 
 /** That the deposit waits without losing an attempt, and what a person is told. */
 const isWaitingBecause = (verdict: Verdict, reason: RegExp) => {

@@ -1,18 +1,15 @@
 /** A real anvil with tokens on it, and validators that ask it. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Context, Effect, Fiber, Layer, Redacted, type Scope } from "effect"
-import { TestClock } from "effect/testing"
-import { validatorLayer } from "../../src/chains/chains.ts"
-import { Validator } from "../../src/chains/validator.ts"
+import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig, RpcEndpointConfig, TokenConfig } from "../../src/config/chain-config.ts"
-import { Settings } from "../../src/config/settings.ts"
-import { SurehookConfig } from "../../src/config/surehook-config.ts"
 import { type Anvil, startAnvil } from "../../src/demo/anvil.ts"
 import { Amount } from "../../src/domain/amount.ts"
 import { Address, ChainName, TxHash } from "../../src/domain/chain.ts"
 import { TokenSymbol } from "../../src/domain/ids.ts"
 import type { TransferClaim } from "../../src/domain/transfer.ts"
 import { mint } from "./contracts.ts"
+import { type LiveValidatorOptions, liveValidator } from "./live-validator.ts"
 
 export const chainName = ChainName.make("localchain")
 export const usdc = TokenSymbol.make("USDC")
@@ -22,9 +19,6 @@ export const eth = TokenSymbol.make("ETH")
 /** One whole USDC. */
 export const oneUsdc = 1_000_000n
 export const oneEther = 10n ** 18n
-
-/** How long the validators' circuits stay open. */
-export const openMillis = 30_000
 
 /** Where deposits go: an address of the house, which holds nothing yet. */
 export const depositAddress = Address.make(`0x${"d0".repeat(20)}`)
@@ -78,7 +72,7 @@ export class LocalChain extends Context.Service<LocalChain, LocalChainService>()
   ).pipe(Layer.provide(NodeServices.layer))
 }
 
-export interface ValidatorOptions {
+export interface ValidatorOptions extends LiveValidatorOptions {
   readonly confirmations?: ChainConfig["confirmations"]
   readonly chainId?: number
   readonly maxLag?: number
@@ -88,10 +82,6 @@ export interface ValidatorOptions {
   readonly endpoints?: ReadonlyArray<Omit<RpcEndpointConfig, "url">>
   /** From which amounts on USDC is treated with more care. */
   readonly thresholds?: Pick<TokenConfig, "large_above" | "large_confirmations" | "quorum_above">
-  /** Where the service runs. */
-  readonly region?: string
-  /** Failures in a row that open a circuit, which then stays open for `openMillis`. */
-  readonly threshold?: number
 }
 
 /** The local chain as surehook.yaml would describe it. */
@@ -119,23 +109,7 @@ export const chainOf = (
 export const openValidator = (
   options: ValidatorOptions = {}
 ): Effect.Effect<Validator["Service"], never, LocalChain | Scope.Scope> =>
-  Effect.gen(function* () {
-    const chain = yield* chainOf(options)
-    const config = Layer.succeed(SurehookConfig, {
-      sources: new Map(),
-      chains: new Map([[chainName, chain]]),
-      apiTokens: []
-    })
-    const settings = Settings.layerFrom({
-      FUNDING_CIRCUIT_BREAKER_THRESHOLD: `${options.threshold ?? 5}`,
-      FUNDING_CIRCUIT_BREAKER_TIMEOUT: "30s",
-      ...(options.region === undefined ? {} : { SUREHOOK_REGION: options.region })
-    })
-    const context = yield* Layer.build(
-      validatorLayer.pipe(Layer.provide([config, settings]), Layer.orDie)
-    )
-    return Context.get(context, Validator)
-  })
+  Effect.flatMap(chainOf(options), (chain) => liveValidator(chain, options))
 
 export const claimOf = (
   claim: Partial<TransferClaim> & { readonly tx_hash: TxHash }
@@ -147,17 +121,3 @@ export const claimOf = (
   transfer_index: null,
   ...claim
 })
-
-/**
- * Lets the test's clock go on while real servers answer, about ten times as fast as the real one: for
- * what pauses, and for what waits until somebody has been silent for long enough.
- */
-export const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-    while (fiber.pollUnsafe() === undefined) {
-      yield* TestClock.withLive(Effect.sleep("2 millis"))
-      yield* TestClock.adjust("20 millis")
-    }
-    return yield* Fiber.join(fiber)
-  })

@@ -1,10 +1,7 @@
 /** A fullnode's front over a ledger in memory, and the live validator that asks it. */
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
-import { validatorLayer } from "../../src/chains/chains.ts"
-import { Validator } from "../../src/chains/validator.ts"
+import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig, RpcEndpointConfig, TokenConfig } from "../../src/config/chain-config.ts"
-import { Settings } from "../../src/config/settings.ts"
-import { SurehookConfig } from "../../src/config/surehook-config.ts"
 import { type AptosFront, startAptosFront } from "../../src/demo/aptos/aptos-front.ts"
 import {
   type AptosLedger,
@@ -16,6 +13,7 @@ import { Amount } from "../../src/domain/amount.ts"
 import { Address, ChainName, type TxHash } from "../../src/domain/chain.ts"
 import { TokenSymbol } from "../../src/domain/ids.ts"
 import type { TransferClaim } from "../../src/domain/transfer.ts"
+import { liveValidator } from "./live-validator.ts"
 
 export const chainName = ChainName.make("aptos")
 export const usdc = TokenSymbol.make("USDC")
@@ -73,19 +71,7 @@ export const openAptosValidator = (
       confirmations: "finalized",
       tokens
     }
-    const config = Layer.succeed(SurehookConfig, {
-      sources: new Map(),
-      chains: new Map([[chainName, chain]]),
-      apiTokens: []
-    })
-    const settings = Settings.layerFrom({
-      FUNDING_CIRCUIT_BREAKER_THRESHOLD: "1000",
-      FUNDING_CIRCUIT_BREAKER_TIMEOUT: "30s"
-    })
-    const context = yield* Layer.build(
-      validatorLayer.pipe(Layer.provide([config, settings]), Layer.orDie)
-    )
-    return Context.get(context, Validator)
+    return yield* liveValidator(chain, { threshold: 1000 })
   })
 
 export const claimOf = (

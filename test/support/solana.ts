@@ -1,17 +1,15 @@
 /** A local Solana with tokens on it, and validators that ask it. */
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
-import { validatorLayer } from "../../src/chains/chains.ts"
-import { Validator } from "../../src/chains/validator.ts"
+import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig, TokenConfig } from "../../src/config/chain-config.ts"
-import { Settings } from "../../src/config/settings.ts"
-import { SurehookConfig } from "../../src/config/surehook-config.ts"
 import type { Mint } from "../../src/demo/solana/instructions.ts"
 import { type LocalSolana, startLocalSolana } from "../../src/demo/solana/local-solana.ts"
 import { Amount } from "../../src/domain/amount.ts"
 import { Address, ChainName, TxHash } from "../../src/domain/chain.ts"
 import { TokenSymbol } from "../../src/domain/ids.ts"
 import type { TransferClaim } from "../../src/domain/transfer.ts"
-import { inTime } from "./anvil.ts"
+import { inTime } from "./in-time.ts"
+import { type LiveValidatorOptions, liveValidator } from "./live-validator.ts"
 
 export const chainName = ChainName.make("localsolana")
 export const usdc = TokenSymbol.make("USDC")
@@ -46,13 +44,11 @@ export class Solana extends Context.Service<Solana, SolanaService>()("test/suppo
   )
 }
 
-export interface ValidatorOptions {
+export interface ValidatorOptions extends Pick<LiveValidatorOptions, "threshold"> {
   readonly confirmations?: ChainConfig["confirmations"]
   readonly genesisHash?: string
   /** Instead of the local Solana itself. */
   readonly urls?: ReadonlyArray<string>
-  /** Failures in a row that open a circuit. */
-  readonly threshold?: number
   readonly maxLag?: number
 }
 
@@ -98,22 +94,7 @@ const chainOf = (options: ValidatorOptions): Effect.Effect<ChainConfig, never, S
 export const openValidator = (
   options: ValidatorOptions = {}
 ): Effect.Effect<Validator["Service"], never, Solana | Scope.Scope> =>
-  Effect.gen(function* () {
-    const chain = yield* chainOf(options)
-    const config = Layer.succeed(SurehookConfig, {
-      sources: new Map(),
-      chains: new Map([[chainName, chain]]),
-      apiTokens: []
-    })
-    const settings = Settings.layerFrom({
-      FUNDING_CIRCUIT_BREAKER_THRESHOLD: `${options.threshold ?? 5}`,
-      FUNDING_CIRCUIT_BREAKER_TIMEOUT: "30s"
-    })
-    const context = yield* Layer.build(
-      validatorLayer.pipe(Layer.provide([config, settings]), Layer.orDie)
-    )
-    return Context.get(context, Validator)
-  })
+  Effect.flatMap(chainOf(options), (chain) => liveValidator(chain, options))
 
 export const claimOf = (
   claim: Partial<TransferClaim> & Pick<TransferClaim, "tx_hash" | "to_address">

@@ -1,10 +1,7 @@
 /** A fake Starknet, for no node runs here, and validators that ask it. See `src/demo/starknet/`. */
-import { Context, Effect, Layer, Redacted, type Scope } from "effect"
-import { validatorLayer } from "../../src/chains/chains.ts"
-import { Validator } from "../../src/chains/validator.ts"
+import { Effect, Redacted, type Scope } from "effect"
+import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig, Confirmations, TokenConfig } from "../../src/config/chain-config.ts"
-import { Settings } from "../../src/config/settings.ts"
-import { SurehookConfig } from "../../src/config/surehook-config.ts"
 import {
   type FakeStarknet,
   feeToken,
@@ -19,6 +16,7 @@ import { Amount } from "../../src/domain/amount.ts"
 import { Address, ChainName, type TxHash } from "../../src/domain/chain.ts"
 import { TokenSymbol } from "../../src/domain/ids.ts"
 import type { TransferClaim } from "../../src/domain/transfer.ts"
+import { liveValidator } from "./live-validator.ts"
 
 export const chainName = ChainName.make("starknet")
 export const chainId = "SN_SEPOLIA"
@@ -93,17 +91,5 @@ export const chainOf = (options: ValidatorOptions): ChainConfig => ({
 /** The live validator over these endpoints, with a fresh cache and fresh circuits. */
 export const openValidator = (
   options: ValidatorOptions
-): Effect.Effect<Validator["Service"], never, Scope.Scope> => {
-  const config = Layer.succeed(SurehookConfig, {
-    sources: new Map(),
-    chains: new Map([[chainName, chainOf(options)]]),
-    apiTokens: []
-  })
-  const settings = Settings.layerFrom({
-    FUNDING_CIRCUIT_BREAKER_THRESHOLD: `${options.threshold ?? 5}`
-  })
-  return Effect.map(
-    Layer.build(validatorLayer.pipe(Layer.provide([config, settings]), Layer.orDie)),
-    (context) => Context.get(context, Validator)
-  )
-}
+): Effect.Effect<Validator["Service"], never, Scope.Scope> =>
+  liveValidator(chainOf(options), options)

@@ -8,7 +8,6 @@ import { freshAptosAddress, makeAptosLedger } from "../../../src/demo/aptos/apto
 import { Amount } from "../../../src/domain/amount.ts"
 import { Address, TxHash } from "../../../src/domain/chain.ts"
 import { TokenSymbol } from "../../../src/domain/ids.ts"
-import { inTime } from "../../support/anvil.ts"
 import {
   AptosNode,
   apt,
@@ -26,23 +25,11 @@ import {
   payment,
   usdcMetadata
 } from "../../support/aptos.ts"
+import { inTime } from "../../support/in-time.ts"
+import { expectTag, isMismatchBecause } from "../../support/verdicts.ts"
 
 const amount = (text: string) => Amount.make(text)
 const unknownTx = TxHash.make(`0x${"00".repeat(31)}01`)
-
-const expectTag = <Tag extends Verdict["_tag"]>(
-  verdict: Verdict,
-  tag: Tag
-): Extract<Verdict, { readonly _tag: Tag }> => {
-  assert.strictEqual(verdict._tag, tag, JSON.stringify(verdict))
-  return verdict as Extract<Verdict, { readonly _tag: Tag }>
-}
-
-const isMismatchBecause = (verdict: Verdict, reason: RegExp) => {
-  const mismatch = expectTag(verdict, "Mismatch")
-  assert.match(mismatch.reason, reason)
-  return mismatch
-}
 
 const indexOf = (verdict: Verdict) => expectTag(verdict, "Confirmed").identity.transfer_index
 

@@ -1,7 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Clock, Duration, Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import type { Verdict } from "../../../src/chains/validator.ts"
 import { startRpcFront } from "../../../src/demo/rpc-front.ts"
 import { Amount, amountFromUnits } from "../../../src/domain/amount.ts"
 import { Address, ChainName } from "../../../src/domain/chain.ts"
@@ -12,7 +11,6 @@ import {
   depositAddress,
   eth,
   fee,
-  inTime,
   LocalChain,
   oneEther,
   oneUsdc,
@@ -29,6 +27,8 @@ import {
   splitToken,
   transfer
 } from "../../support/contracts.ts"
+import { inTime } from "../../support/in-time.ts"
+import { expectTag, isMismatchBecause } from "../../support/verdicts.ts"
 
 const amount = (text: string) => Amount.make(text)
 const units = 1_500_000n
@@ -37,20 +37,6 @@ const units = 1_500_000n
 const codeThatPaysTheNamed = "0x36600557005b6000600060006000346000355af100"
 /** Gives its value back. */
 const codeThatPaysItsCaller = "0x600060006000600034335af100"
-
-const expectTag = <Tag extends Verdict["_tag"]>(
-  verdict: Verdict,
-  tag: Tag
-): Extract<Verdict, { readonly _tag: Tag }> => {
-  assert.strictEqual(verdict._tag, tag, JSON.stringify(verdict))
-  return verdict as Extract<Verdict, { readonly _tag: Tag }>
-}
-
-const isMismatchBecause = (verdict: Verdict, reason: RegExp) => {
-  const mismatch = expectTag(verdict, "Mismatch")
-  assert.match(mismatch.reason, reason)
-  return mismatch
-}
 
 layer(LocalChain.layer, { timeout: "60 seconds" })("a deposit on an EVM chain", (it) => {
   describe("of a token", () => {

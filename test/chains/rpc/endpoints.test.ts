@@ -8,15 +8,15 @@ import {
   chainName,
   claimOf,
   depositAddress,
-  inTime,
   LocalChain,
-  openMillis,
   openValidator,
   unknownTx,
   unknownTxs,
   type ValidatorOptions
 } from "../../support/anvil.ts"
 import { transfer } from "../../support/contracts.ts"
+import { inTime } from "../../support/in-time.ts"
+import { openMillis } from "../../support/live-validator.ts"
 
 /** It says when to come back, so it is not asked again quickly. */
 const overloaded: FrontMode = { _tag: "Status", status: 503, retryAfter: "0" }

@@ -9,15 +9,15 @@ import {
   chainName,
   claimOf,
   depositAddress,
-  inTime,
   LocalChain,
-  openMillis,
   openValidator,
   unknownTx,
   unknownTxs,
   type ValidatorOptions
 } from "../../support/anvil.ts"
 import { transfer } from "../../support/contracts.ts"
+import { inTime } from "../../support/in-time.ts"
+import { openMillis } from "../../support/live-validator.ts"
 
 /** A validator behind as many fronts as there are endpoints. */
 const behindFronts = (endpoints: NonNullable<ValidatorOptions["endpoints"]>, options = {}) =>

@@ -2,7 +2,6 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Duration, Effect, Result, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import type { Verdict } from "../../../src/chains/validator.ts"
 import { type Rewritten, startRpcFront } from "../../../src/demo/rpc-front.ts"
 import { wrappedSol } from "../../../src/demo/solana/instructions.ts"
 import { Amount } from "../../../src/domain/amount.ts"
@@ -20,26 +19,13 @@ import {
   usdc,
   wsol
 } from "../../support/solana.ts"
+import { expectTag, isMismatchBecause } from "../../support/verdicts.ts"
 import { isHarmless, strangeAnswers } from "./strange-answers.ts"
 
 const amount = (text: string) => Amount.make(text)
 const units = 1_500_000n
 const oneUsdc = 1_000_000n
 const oneSol = 10n ** 9n
-
-const expectTag = <Tag extends Verdict["_tag"]>(
-  verdict: Verdict,
-  tag: Tag
-): Extract<Verdict, { readonly _tag: Tag }> => {
-  assert.strictEqual(verdict._tag, tag, JSON.stringify(verdict))
-  return verdict as Extract<Verdict, { readonly _tag: Tag }>
-}
-
-const isMismatchBecause = (verdict: Verdict, reason: RegExp) => {
-  const mismatch = expectTag(verdict, "Mismatch")
-  assert.match(mismatch.reason, reason)
-  return mismatch
-}
 
 /** A deposit of 1.5 USDC that is processed, to a fresh owner. */
 const payUsdc = (paid = units) =>

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import type { Verdict } from "../../../src/chains/validator.ts"
 import { startRpcFront } from "../../../src/demo/rpc-front.ts"
 import {
   type Action,
@@ -27,22 +26,9 @@ import {
   usdcContract,
   type ValidatorOptions
 } from "../../support/starknet.ts"
+import { expectTag, isMismatchBecause } from "../../support/verdicts.ts"
 
 const amount = (text: string) => Amount.make(text)
-
-const expectTag = <Tag extends Verdict["_tag"]>(
-  verdict: Verdict,
-  tag: Tag
-): Extract<Verdict, { readonly _tag: Tag }> => {
-  assert.strictEqual(verdict._tag, tag, JSON.stringify(verdict))
-  return verdict as Extract<Verdict, { readonly _tag: Tag }>
-}
-
-const isMismatchBecause = (verdict: Verdict, reason: RegExp) => {
-  const mismatch = expectTag(verdict, "Mismatch")
-  assert.match(mismatch.reason, reason)
-  return mismatch
-}
 
 /** A chain, and a validator that asks it. */
 const start = (options: Omit<ValidatorOptions, "urls"> = {}) =>
