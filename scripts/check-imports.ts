@@ -13,7 +13,7 @@ import { parseAst } from "vitest/node"
 const tools = ["domain", "config", "telemetry"]
 const deposit = ["machines", "postgres", "event-log", "deposits"]
 const stations = ["ingest", "chains", "workers", "reconciler", "audit"]
-const house = [...tools, ...deposit, "ledger", "addresses", ...stations]
+const house = [...tools, ...deposit, "ledger", "addresses", "settlement", ...stations]
 
 /** Every part, and the parts that it may import besides itself. */
 const mayImport: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
@@ -29,8 +29,10 @@ const mayImport: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   // The stations import downwards, never each other; but who drives deposits asks the chains.
   ["ingest", [...tools, ...deposit, "addresses"]],
   ["chains", tools],
-  ["workers", [...tools, ...deposit, "ledger", "addresses", "chains"]],
-  ["reconciler", [...tools, ...deposit, "ledger", "chains"]],
+  // What a verdict of the chain means for a deposit, and how it is written: for both who drive them.
+  ["settlement", [...tools, ...deposit, "ledger", "addresses", "chains"]],
+  ["workers", [...tools, ...deposit, "ledger", "addresses", "chains", "settlement"]],
+  ["reconciler", [...tools, ...deposit, "ledger", "addresses", "chains", "settlement"]],
   ["audit", [...tools, ...deposit, "ledger"]],
   // On top.
   ["api", house],

@@ -21,7 +21,7 @@ import { Intake } from "./ingest/intake.ts"
 import { webhookRoute } from "./ingest/webhook-route.ts"
 import { creditorLayer, Ledger } from "./ledger/ledger.ts"
 import { databaseLayer } from "./postgres/database.ts"
-import { Settlement } from "./workers/settlement.ts"
+import { Settlement } from "./settlement/settlement.ts"
 import { workersLayer } from "./workers/workers.ts"
 
 /** Beside one for each worker: ingest, the listener, the sweeper, the API. */

@@ -12,6 +12,7 @@ import type { Endpoint } from "./rpc/endpoint.ts"
 import type { Endpoints } from "./rpc/endpoints.ts"
 import type { RpcErrorAnswer } from "./rpc/faults.ts"
 import type { RpcClient } from "./rpc/rpc-client.ts"
+import type { ChainScanner } from "./scanner.ts"
 import type { CircuitsOpen, RpcFailure, RpcRefused, Verdict } from "./validator.ts"
 
 export interface ChainValidator {
@@ -36,4 +37,6 @@ export interface ChainFamily {
     chain: ChainConfig,
     endpoints: Endpoints
   ) => Effect.Effect<ChainValidator>
+  /** Looks for transfers of which no webhook told. */
+  readonly makeScanner?: (chain: ChainConfig, endpoints: Endpoints) => Effect.Effect<ChainScanner>
 }

@@ -21,10 +21,10 @@ import { advance, type Job, TransitionRefused } from "../deposits/job.ts"
 import { claimOf } from "../deposits/job-claim.ts"
 import type { JobId } from "../domain/ids.ts"
 import { isDatabaseAway } from "../postgres/database-away.ts"
-import { addressUnknown, type Finding, findingOf } from "./finding.ts"
-import { annotateJob, logSettled } from "./job-log.ts"
-import { type Recipient, recipientsOf } from "./recipients.ts"
-import { type Found, Settlement } from "./settlement.ts"
+import { addressUnknown, type Finding, findingOf } from "../settlement/finding.ts"
+import { annotateJob, logSettled } from "../settlement/job-log.ts"
+import { type Recipient, recipientsOf } from "../settlement/recipients.ts"
+import { type Found, Settlement } from "../settlement/settlement.ts"
 
 /** Heartbeats in the length of a lease: two may fail before the lease is lost. */
 const heartbeatsPerLease = 3

@@ -12,8 +12,8 @@ import { Duration, Effect, Fiber, Layer, Schedule } from "effect"
 import { Settings } from "../config/settings.ts"
 import { Deposits } from "../deposits/deposits.ts"
 import { JobSignal } from "../deposits/job-signal.ts"
+import { annotateJob } from "../settlement/job-log.ts"
 import { makeDueTimes } from "./due-times.ts"
-import { annotateJob } from "./job-log.ts"
 import { runWorker } from "./worker.ts"
 
 /** Together less than the 30 s that orchestrators give a process between SIGTERM and SIGKILL. */

@@ -9,7 +9,7 @@ import {
   type ValidatorError,
   type Verdict
 } from "../../src/chains/validator.ts"
-import { type Finding, findingOf } from "../../src/workers/finding.ts"
+import { type Finding, findingOf } from "../../src/settlement/finding.ts"
 
 const evidence = { endpoint: "rpc.example#0" }
 const said = (verdict: Verdict) => Exit.succeed(verdict)
