@@ -22,6 +22,13 @@ export type ErrorType = typeof ErrorType.Type
 export const ProviderReport = Schema.Literals(["seen", "confirmed", "removed", "dropped"])
 export type ProviderReport = typeof ProviderReport.Type
 
+/**
+ * What ended a deposit without a credit. From the first two it comes back by itself if the chain shows the
+ * transfer (again), from all of them by an operator.
+ */
+export const SettledBecause = Schema.Literals(["not_seen", "reversed", "reverted", "discarded"])
+export type SettledBecause = typeof SettledBecause.Type
+
 const eventOf = <const T extends string, const F extends Schema.Struct.Fields>(type: T, data: F) =>
   Schema.Struct({
     type: Schema.Literal(type),
@@ -118,6 +125,9 @@ export const DepositEvent = Schema.Union([
   /** A reorganisation took the transfer away; the ledger holds a reversing transaction. */
   eventOf("deposit.reversed", {
     reversing_ledger_transaction_id: Schema.String,
+    reversed_ledger_transaction_id: Schema.String,
+    /** That of the credit, canonical, in whole tokens. */
+    amount: Schema.String,
     reason: Schema.String,
     evidence: Evidence
   }),
@@ -130,9 +140,15 @@ export const DepositEvent = Schema.Union([
     evidence: Evidence
   }),
   /** The chain says that it failed, or it was not seen for too long: failed.settled. */
-  eventOf("reconciliation.rejected", { reason: Schema.String, evidence: Evidence }),
+  eventOf("reconciliation.rejected", {
+    because: Schema.Literals(["reverted", "not_seen"]),
+    reason: Schema.String,
+    evidence: Evidence
+  }),
   /** An operator sent it back: pending with its attempts reset. */
-  eventOf("dlq.replayed", { operator: Schema.String, reason: Schema.String })
+  eventOf("dlq.replayed", { operator: Schema.String, reason: Schema.String }),
+  /** An operator will never have it credited: failed.settled. */
+  eventOf("dlq.discarded", { operator: Schema.String, reason: Schema.String })
 ])
 export type DepositEvent = typeof DepositEvent.Type
 

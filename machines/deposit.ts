@@ -3,19 +3,29 @@
  *
  *     (received) ─▶ pending ─▶ processing ─▶ completed.watching ─▶ completed.final
  *                     ▲  ▲       │  │  │          │
- *                     │  └───────┘  │  └─▶ dlq ◀──┼── attempts exhausted, permanent
+ *                     │  └───────┘  │  └─▶ dlq ◀──┼── permanent, attempts exhausted, poison pill
  *                     │             ▼             ▼ reorg
  *                     └── failed.scheduled     failed.settled ──▶ pending (operator)
+ *
+ * The reconciler takes what the chain confirms after all to processing, from wherever it got stuck.
  *
  * It is pure: no clocks, no randomness, no effects. A job's state is the fold of its events
  * through this machine, and its row in `funding_event_jobs` is that state's projection: the
  * context's fields have the names of the row's columns.
  */
 import { and, assertEvent, assign, setup } from "xstate"
-import type { DepositReceived, DepositTransition, ProviderReport } from "./deposit-events.ts"
+import type {
+  DepositReceived,
+  DepositTransition,
+  ProviderReport,
+  SettledBecause
+} from "./deposit-events.ts"
 
 /** Bumped when the meaning of an event or state changes; stored with each event. */
-export const depositMachineVersion = 2
+export const depositMachineVersion = 3
+
+/** A deposit that loses so many workers in a row is a poison pill: it kills no further one. */
+export const maxLostWorkers = 3
 
 export interface DepositContext {
   readonly tenant_id: string
@@ -29,12 +39,16 @@ export interface DepositContext {
   readonly transfer_index: number | null
   readonly priority: number
   readonly max_attempts: number
+  /** Workers lost in a row while they held it. */
+  readonly lost_worker_count: number
   /** Attempts begun and not given back; a wait for confirmations costs none. */
   readonly attempt_count: number
   readonly last_error: string | null
   readonly error_type: string | null
   /** Why the job is in dlq or failed.settled. */
   readonly failure_reason: string | null
+  /** What ended it in failed.settled. */
+  readonly settled_because: SettledBecause | null
   readonly first_seen_at: string
   readonly last_attempt_at: string | null
   /** When to look next; null means now, if the job can be taken at all. */
@@ -52,6 +66,9 @@ export interface DepositContext {
 const isGone = (report: ProviderReport | null): boolean =>
   report === "removed" || report === "dropped"
 
+/** An end that somebody may come back from. */
+const notSettled = { failure_reason: null, settled_because: null, moved_to_dlq_at: null } as const
+
 const noLease = { lease_until: null, leased_by: null } as const
 
 export const depositMachine = setup({
@@ -65,6 +82,7 @@ export const depositMachine = setup({
       "attempt" in event && event.attempt === context.attempt_count + 1,
     isPermanent: ({ event }) => "error_type" in event && event.error_type === "permanent",
     attemptsExhausted: ({ context }) => context.attempt_count >= context.max_attempts,
+    isPoisonPill: ({ context }) => context.lost_worker_count + 1 >= maxLostWorkers,
     hasRetryTime: ({ event }) => "next_retry_at" in event && event.next_retry_at !== null,
     /** The worker that the event names is the one that has the job. */
     holdsLease: ({ context, event }) => "worker" in event && event.worker === context.leased_by,
@@ -89,7 +107,7 @@ export const depositMachine = setup({
         leased_by: event.worker,
         lease_until: event.lease_until,
         next_retry_at: null,
-        failure_reason: null
+        ...notSettled
       }
     }),
     extendLease: assign(({ event }) => {
@@ -100,19 +118,28 @@ export const depositMachine = setup({
       assertEvent(event, ["confirmation.awaited", "processing.released"])
       return {
         ...noLease,
+        lost_worker_count: 0,
         attempt_count: context.attempt_count - 1,
         next_retry_at: event.look_again_at
       }
     }),
-    recordLostLease: assign({
+    recordLostLease: assign(({ context }) => ({
       ...noLease,
+      lost_worker_count: context.lost_worker_count + 1,
       error_type: "unknown",
       last_error: "the worker was lost while it held the lease"
-    }),
+    })),
+    recordPoisonPill: assign(({ context }) => ({
+      ...noLease,
+      lost_worker_count: context.lost_worker_count + 1,
+      error_type: "unknown",
+      last_error: `poison pill: ${maxLostWorkers} workers in a row were lost while they held it`
+    })),
     recordFailure: assign(({ event }) => {
       assertEvent(event, "attempt.failed")
       return {
         ...noLease,
+        lost_worker_count: 0,
         error_type: event.error_type,
         last_error: event.error,
         next_retry_at: event.next_retry_at
@@ -127,6 +154,7 @@ export const depositMachine = setup({
       assertEvent(event, ["deposit.credited", "deposit.already_credited"])
       return {
         ...noLease,
+        lost_worker_count: 0,
         completed_at: event.recorded_at,
         next_retry_at: null,
         last_error: null,
@@ -136,11 +164,29 @@ export const depositMachine = setup({
     }),
     settleReversed: assign(({ event }) => {
       assertEvent(event, "deposit.reversed")
-      return { completed_at: null, failure_reason: event.reason, ledger_transaction_id: null }
+      return {
+        completed_at: null,
+        failure_reason: event.reason,
+        settled_because: "reversed",
+        ledger_transaction_id: null
+      }
     }),
     settleRejected: assign(({ event }) => {
       assertEvent(event, "reconciliation.rejected")
-      return { next_retry_at: null, failure_reason: event.reason }
+      return {
+        next_retry_at: null,
+        moved_to_dlq_at: null,
+        failure_reason: event.reason,
+        settled_because: event.because
+      }
+    }),
+    settleDiscarded: assign(({ event }) => {
+      assertEvent(event, "dlq.discarded")
+      return {
+        moved_to_dlq_at: null,
+        failure_reason: event.reason,
+        settled_because: "discarded"
+      }
     }),
     recordReport: assign(({ event }) => {
       assertEvent(event, "provider.reported")
@@ -152,10 +198,10 @@ export const depositMachine = setup({
       return { next_retry_at: isGone(event.report) ? context.next_retry_at : null }
     }),
     resetAttempts: assign({
+      ...notSettled,
       attempt_count: 0,
-      next_retry_at: null,
-      moved_to_dlq_at: null,
-      failure_reason: null
+      lost_worker_count: 0,
+      next_retry_at: null
     })
   }
 }).createMachine({
@@ -173,10 +219,12 @@ export const depositMachine = setup({
     transfer_index: input.transfer_index,
     priority: input.priority,
     max_attempts: input.max_attempts,
+    lost_worker_count: 0,
     attempt_count: 0,
     last_error: null,
     error_type: null,
     failure_reason: null,
+    settled_because: null,
     first_seen_at: input.recorded_at,
     last_attempt_at: null,
     next_retry_at: null,
@@ -214,6 +262,11 @@ export const depositMachine = setup({
         "confirmation.awaited": { target: "pending", actions: "giveAttemptBack" },
         "processing.released": { target: "pending", actions: "giveAttemptBack" },
         "lease.expired": [
+          {
+            target: "dlq",
+            guard: and(["holdsLease", "leaseIsOver", "isPoisonPill"]),
+            actions: ["recordPoisonPill", "moveToDlq"]
+          },
           {
             target: "dlq",
             guard: and(["holdsLease", "leaseIsOver", "attemptsExhausted"]),
@@ -271,6 +324,14 @@ export const depositMachine = setup({
     dlq: {
       on: {
         "dlq.replayed": { target: "pending", actions: "resetAttempts" },
+        "dlq.discarded": { target: "failed.settled", actions: "settleDiscarded" },
+        // Bad luck dead-letters too: what the chain says in the end counts.
+        "reconciliation.confirmed": {
+          target: "processing",
+          guard: "isNextAttempt",
+          actions: "beginAttempt"
+        },
+        "reconciliation.rejected": { target: "failed.settled", actions: "settleRejected" },
         "provider.reported": [
           {
             target: "pending",

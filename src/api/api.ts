@@ -28,9 +28,15 @@ export const JobView = Schema.Struct({
   priority: Schema.Int,
   attempt_count: Schema.Int,
   max_attempts: Schema.Int,
+  lost_worker_count: Schema.Int.annotate({
+    description: "workers lost in a row while they held it"
+  }),
   last_error: NullableText,
   error_type: NullableText,
   failure_reason: NullableText,
+  settled_because: Schema.NullOr(
+    Schema.Literals(["not_seen", "reversed", "reverted", "discarded"])
+  ).annotate({ description: "what ended it in failed.settled" }),
   first_seen_at: Time,
   last_attempt_at: NullableTime,
   next_retry_at: NullableTime,

@@ -20,6 +20,7 @@ import { hashes, integers, jsonTexts, numerics, texts, times, uuids } from "../e
 import { insertEvents } from "../event-log/event-log.ts"
 import { storable } from "../event-log/storable.ts"
 import type { Status } from "./deposit-state.ts"
+import { makeFairClaim } from "./fair-claim.ts"
 import { type Advance, advance, type Job, receive, TransitionRefused } from "./job.ts"
 import { type JobRow, jobColumns, jobFromRow, updateRows } from "./job-row.ts"
 import { retryLockConflicts } from "./lock-conflicts.ts"
@@ -62,7 +63,10 @@ export class Deposits extends Context.Service<
     readonly receive: (
       claims: ReadonlyArray<ReceivedClaim>
     ) => Effect.Effect<ReadonlyArray<ReceiveOutcome>, SqlError.SqlError>
-    /** Leases up to `limit` due jobs of these chains to a worker; `processing.started` is appended. */
+    /**
+     * Leases up to `limit` due jobs of these chains to a worker, fair between tenants;
+     * `processing.started` is appended.
+     */
     readonly claim: (options: {
       readonly worker: string
       readonly chains: ReadonlyArray<ChainName>
@@ -348,20 +352,15 @@ export class Deposits extends Context.Service<
         SELECT set_config('enable_sort', ${sorts}, true),
                set_config('enable_bitmapscan', ${sorts}, true)`
 
+      const dueJobs = makeFairClaim(sql)
+
       const claim: Deposits["Service"]["claim"] = ({ worker, chains, limit, lease }) =>
         Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           const recorded_at = new Date(now).toISOString()
           const lease_until = new Date(now + Duration.toMillis(lease)).toISOString()
           if (yield* isOutermost) yield* doNotWaitForDisk
-          const rows = yield* inIndexOrder(sql<JobRow>`
-            SELECT ${jobColumns(sql)} FROM funding_event_jobs
-            WHERE (status = 'pending' OR sub_state = 'scheduled')
-              AND coalesce(next_retry_at, first_seen_at) <= ${new Date(now)}
-              AND chain = ANY(${texts(chains)})
-            ORDER BY priority DESC, coalesce(next_retry_at, first_seen_at)
-            LIMIT ${limit}
-            FOR UPDATE SKIP LOCKED`)
+          const rows = yield* inIndexOrder(dueJobs({ chains, now: new Date(now), limit }))
           if (rows.length === 0) return []
           return yield* appendAll(rows, `worker:${worker}`, (job) => ({
             type: "processing.started",

@@ -35,7 +35,8 @@ export const jobColumns = (sql: PgClient.PgClient) =>
   sql.literal(`
     id, tenant_id, environment, source, chain, tx_hash, token, trim_scale(amount)::text AS amount,
     to_address, transfer_index, status, sub_state, sequence, encode(head_hash, 'hex') AS head_hash,
-    priority, attempt_count, max_attempts, last_error, error_type, failure_reason, first_seen_at,
+    priority, attempt_count, max_attempts, lost_worker_count, last_error, error_type, failure_reason,
+    settled_because, first_seen_at,
     last_attempt_at, next_retry_at, completed_at, moved_to_dlq_at, lease_until, leased_by,
     provider_report, ledger_transaction_id, trace_parent`)
 
@@ -61,10 +62,12 @@ export const jobFromRow = (row: JobRow): Job => ({
       transfer_index: row.transfer_index,
       priority: row.priority,
       max_attempts: row.max_attempts,
+      lost_worker_count: row.lost_worker_count,
       attempt_count: row.attempt_count,
       last_error: row.last_error,
       error_type: row.error_type,
       failure_reason: row.failure_reason,
+      settled_because: row.settled_because,
       first_seen_at: row.first_seen_at.toISOString(),
       last_attempt_at: iso(row.last_attempt_at),
       next_retry_at: iso(row.next_retry_at),
@@ -110,11 +113,13 @@ export const updateRows = (sql: PgClient.PgClient, advances: ReadonlyArray<Advan
         ${times(contexts.map((c) => c.lease_until))},
         ${texts(contexts.map((c) => c.leased_by))},
         ${texts(contexts.map((c) => c.provider_report))},
-        ${uuids(contexts.map((c) => c.ledger_transaction_id))}
+        ${uuids(contexts.map((c) => c.ledger_transaction_id))},
+        ${integers(contexts.map((c) => c.lost_worker_count))},
+        ${texts(contexts.map((c) => c.settled_because))}
       ) AS next (id, status, sub_state, sequence, head_hash, previous_hash, attempt_count, last_error,
                  error_type, failure_reason, last_attempt_at, next_retry_at, completed_at,
                  moved_to_dlq_at, lease_until, leased_by, provider_report,
-                 ledger_transaction_id)
+                 ledger_transaction_id, lost_worker_count, settled_because)
     ), locked AS (
       SELECT job.id FROM funding_event_jobs AS job
       JOIN next ON next.id = job.id AND next.previous_hash = job.head_hash
@@ -129,7 +134,8 @@ export const updateRows = (sql: PgClient.PgClient, advances: ReadonlyArray<Advan
       next_retry_at = next.next_retry_at, completed_at = next.completed_at,
       moved_to_dlq_at = next.moved_to_dlq_at, lease_until = next.lease_until,
       leased_by = next.leased_by, provider_report = next.provider_report,
-      ledger_transaction_id = next.ledger_transaction_id
+      ledger_transaction_id = next.ledger_transaction_id,
+      lost_worker_count = next.lost_worker_count, settled_because = next.settled_because
     FROM next JOIN locked USING (id)
     WHERE job.id = next.id AND job.head_hash = next.previous_hash
     RETURNING job.id`

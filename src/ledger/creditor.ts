@@ -27,10 +27,20 @@ export interface Credit {
   readonly recorded_at: string
 }
 
+/** Takes back a credit whose transfer the chain no longer has. */
+export interface Reversal {
+  /** A new UUID: that of the compensating ledger transaction. */
+  readonly ledger_transaction_id: string
+  /** The credit's. */
+  readonly reverses_id: string
+  /** ISO 8601, UTC. */
+  readonly recorded_at: string
+}
+
 export type CreditOutcome =
   | { readonly _tag: "Credited" }
   | {
-      /** This transfer was credited before, by this or another job. Nothing was written. */
+      /** This transfer is credited already, by this or another job. Nothing was written. */
       readonly _tag: "AlreadyCredited"
       readonly ledger_transaction_id: string
       readonly job_id: JobId
@@ -40,11 +50,18 @@ export class Creditor extends Context.Service<
   Creditor,
   {
     /**
-     * Credits each transfer that was not credited before. Outcomes are in the credits' order.
-     * The caller has begun a transaction.
+     * Credits each transfer that is not credited now: never before, or its credit was reversed.
+     * Outcomes are in the credits' order. The caller has begun a transaction.
      */
     readonly credit: (
       credits: ReadonlyArray<Credit>
     ) => Effect.Effect<ReadonlyArray<CreditOutcome>, SqlError.SqlError>
+    /**
+     * Writes what undoes each of these credits, and returns the ids of those it undid now: a credit is
+     * reversed once. The caller has begun a transaction.
+     */
+    readonly reverse: (
+      reversals: ReadonlyArray<Reversal>
+    ) => Effect.Effect<ReadonlySet<string>, SqlError.SqlError>
   }
 >()("surehook/ledger/Creditor") {}

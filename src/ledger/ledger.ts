@@ -4,8 +4,10 @@
  *     +1.5 USDC  deposits / 0x…   owed to the address's owner
  *     −1.5 USDC  chain            came in on chain
  *
- * The unique key on a transfer's on-chain identity makes a second credit impossible, whatever the
- * caller believes: `ON CONFLICT DO NOTHING` waits for a rival that has not committed yet.
+ * The unique key on a transfer's on-chain identity and the number of its credit makes a second credit
+ * impossible, whatever the caller believes: `ON CONFLICT DO NOTHING` waits for a rival that has not
+ * committed yet. A transfer that a reorganisation took away gets a reversal, which is a transaction of
+ * the opposite amounts; only after that can the transfer be credited again, under the next number.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer } from "effect"
@@ -13,7 +15,7 @@ import type { SqlError } from "effect/sql"
 import type { Address, ChainName } from "../domain/chain.ts"
 import type { JobId } from "../domain/ids.ts"
 import { accountId, type LedgerAccount } from "./accounts.ts"
-import { type Credit, type CreditOutcome, Creditor } from "./creditor.ts"
+import { type Credit, type CreditOutcome, Creditor, type Reversal } from "./creditor.ts"
 
 export interface Balance {
   readonly tenant_id: string
@@ -66,8 +68,14 @@ export const creditorLayer: Layer.Layer<Creditor, never, PgClient.PgClient> = La
     /** In the order of the unique key, or two batches that share transfers could deadlock. */
     const insertTransactions = (credits: ReadonlyArray<Credit>) => sql<{ id: string }>`
       INSERT INTO ledger_transactions (
-        id, tenant_id, environment, chain, tx_hash, transfer_index, job_id, recorded_at)
-      SELECT * FROM unnest(
+        id, tenant_id, environment, chain, tx_hash, transfer_index, job_id, recorded_at,
+        credit_number)
+      SELECT credit.*, 1 + (
+          SELECT count(*) FROM ledger_transactions AS before
+          WHERE before.tx_hash = credit.tx_hash AND before.transfer_index = credit.transfer_index
+            AND before.chain = credit.chain AND before.tenant_id = credit.tenant_id
+            AND before.environment = credit.environment AND before.kind = 'reversal')
+      FROM unnest(
         ${credits.map((c) => c.ledger_transaction_id)}::uuid[],
         ${credits.map((c) => c.tenant_id)}::text[],
         ${credits.map((c) => c.environment)}::text[],
@@ -78,9 +86,11 @@ export const creditorLayer: Layer.Layer<Creditor, never, PgClient.PgClient> = La
         ${credits.map((c) => new Date(c.recorded_at))}::timestamptz[]
       ) AS credit (id, tenant_id, environment, chain, tx_hash, transfer_index, job_id, recorded_at)
       ORDER BY tx_hash COLLATE "C", transfer_index COLLATE "C", chain, tenant_id, environment
-      ON CONFLICT (tx_hash, transfer_index, chain, tenant_id, environment) DO NOTHING
+      ON CONFLICT (tx_hash, transfer_index, chain, tenant_id, environment, credit_number, kind)
+        DO NOTHING
       RETURNING id`
 
+    /** The credits that stand. */
     const findTransactions = (credits: ReadonlyArray<Credit>) => sql<Existing>`
       SELECT (credit.ordinality - 1)::integer AS index,
              transaction.id AS ledger_transaction_id, transaction.job_id
@@ -93,7 +103,14 @@ export const creditorLayer: Layer.Layer<Creditor, never, PgClient.PgClient> = La
       ) WITH ORDINALITY
         AS credit (tenant_id, environment, chain, tx_hash, transfer_index, ordinality)
       JOIN ledger_transactions AS transaction
-        USING (tx_hash, transfer_index, chain, tenant_id, environment)`
+        USING (tx_hash, transfer_index, chain, tenant_id, environment)
+      WHERE transaction.kind = 'credit' AND NOT EXISTS (
+        SELECT FROM ledger_transactions AS reversal
+        WHERE reversal.tx_hash = transaction.tx_hash
+          AND reversal.transfer_index = transaction.transfer_index
+          AND reversal.chain = transaction.chain AND reversal.tenant_id = transaction.tenant_id
+          AND reversal.environment = transaction.environment
+          AND reversal.credit_number = transaction.credit_number AND reversal.kind = 'reversal')`
 
     const openAccounts = (accounts: ReadonlyMap<string, LedgerAccount>, recordedAt: string) => {
       const opened = [...accounts].map(([id, account]) => ({ id, ...account }))
@@ -118,6 +135,34 @@ export const creditorLayer: Layer.Layer<Creditor, never, PgClient.PgClient> = La
         ${entries.map((e) => e.account_id)}::uuid[],
         ${entries.map((e) => e.token)}::text[],
         ${entries.map((e) => e.amount)}::numeric[])`
+
+    const insertReversals = (reversals: ReadonlyArray<Reversal>) => sql<{
+      id: string
+      reverses_id: string
+    }>`
+      INSERT INTO ledger_transactions (
+        id, tenant_id, environment, chain, tx_hash, transfer_index, job_id, recorded_at,
+        kind, credit_number, reverses_id)
+      SELECT reversal.id, tenant_id, environment, chain, tx_hash, transfer_index, job_id,
+             reversal.recorded_at, 'reversal', credit_number, reversal.reverses_id
+      FROM unnest(
+        ${reversals.map((r) => r.ledger_transaction_id)}::uuid[],
+        ${reversals.map((r) => r.reverses_id)}::uuid[],
+        ${reversals.map((r) => new Date(r.recorded_at))}::timestamptz[]
+      ) AS reversal (id, reverses_id, recorded_at)
+      JOIN ledger_transactions AS credit ON credit.id = reversal.reverses_id AND credit.kind = 'credit'
+      ORDER BY tx_hash, transfer_index, chain, tenant_id, environment
+      ON CONFLICT (tx_hash, transfer_index, chain, tenant_id, environment, credit_number, kind)
+        DO NOTHING
+      RETURNING id, reverses_id`
+
+    /** To the last digit what the credit booked, because it is read from there. */
+    const insertOpposites = (ids: ReadonlyArray<string>) => sql`
+      INSERT INTO ledger_entries (transaction_id, account_id, token, amount)
+      SELECT reversal.id, entry.account_id, entry.token, -entry.amount
+      FROM ledger_transactions AS reversal
+      JOIN ledger_entries AS entry ON entry.transaction_id = reversal.reverses_id
+      WHERE reversal.id = ANY(${ids}::uuid[])`
 
     const credit: Creditor["Service"]["credit"] = Effect.fnUntraced(function* (credits) {
       const [first] = credits
@@ -150,7 +195,14 @@ export const creditorLayer: Layer.Layer<Creditor, never, PgClient.PgClient> = La
       })
     })
 
-    return Creditor.of({ credit })
+    const reverse: Creditor["Service"]["reverse"] = Effect.fnUntraced(function* (reversals) {
+      if (reversals.length === 0) return new Set()
+      const made = yield* insertReversals(reversals)
+      yield* insertOpposites(made.map(({ id }) => id))
+      return new Set(made.map(({ reverses_id }) => reverses_id))
+    })
+
+    return Creditor.of({ credit, reverse })
   })
 )
 

@@ -43,7 +43,13 @@ const fitting: Record<string, ReadonlyArray<Type>> = {
   ],
   "failed.scheduled": ["processing.started", "reconciliation.confirmed", "reconciliation.rejected"],
   "failed.settled": ["dlq.replayed", "reconciliation.confirmed", "provider.reported"],
-  dlq: ["dlq.replayed", "provider.reported"],
+  dlq: [
+    "dlq.replayed",
+    "dlq.discarded",
+    "provider.reported",
+    "reconciliation.confirmed",
+    "reconciliation.rejected"
+  ],
   "completed.watching": ["deposit.finalized", "deposit.reversed", "provider.reported"],
   "completed.final": ["provider.reported"]
 }
@@ -103,5 +109,7 @@ export const eventOf = (move: Move, state: DepositState, now: number): DepositTr
       return a.rejected({ recorded_at, reason: text, evidence })
     case "dlq.replayed":
       return a.replayed({ recorded_at, operator: text, reason: text })
+    case "dlq.discarded":
+      return a.discarded({ recorded_at, operator: text, reason: text })
   }
 }

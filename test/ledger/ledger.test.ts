@@ -90,6 +90,76 @@ layer(testLayer)("the ledger", (it) => {
     })
   )
 
+  it.effect("takes a credit back once, and then credits the transfer again, once", () =>
+    Effect.gen(function* () {
+      const creditor = yield* Creditor
+      const to_address = Address.make(`0x${"cc".repeat(20)}`)
+      const first = yield* newCredit({ to_address })
+      const reversalOf = (credit: Credit) =>
+        Effect.map(newCredit(), ({ ledger_transaction_id, recorded_at }) => ({
+          ledger_transaction_id,
+          reverses_id: credit.ledger_transaction_id,
+          recorded_at
+        }))
+      const again = () => newCredit({ to_address, identity: first.identity })
+      const tagOf = Effect.fnUntraced(function* (credit: Credit) {
+        return (yield* creditor.credit([credit])).map(({ _tag }) => _tag)
+      })
+      const balance = Effect.map((yield* Ledger).balances(chain, to_address), (rows) =>
+        rows.map(({ amount }) => amount)
+      )
+
+      assert.deepStrictEqual(yield* tagOf(first), ["Credited"])
+      const undone = yield* Effect.all([reversalOf(first), reversalOf(first)])
+      assert.deepStrictEqual(
+        yield* creditor.reverse(undone),
+        new Set([first.ledger_transaction_id])
+      )
+      assert.deepStrictEqual(yield* creditor.reverse([yield* reversalOf(first)]), new Set())
+      assert.deepStrictEqual(yield* balance, ["0"])
+
+      const second = yield* again()
+      assert.deepStrictEqual(yield* tagOf(second), ["Credited"])
+      assert.deepStrictEqual(yield* creditor.credit([yield* again()]), [
+        {
+          _tag: "AlreadyCredited",
+          ledger_transaction_id: second.ledger_transaction_id,
+          job_id: second.job_id
+        }
+      ])
+      assert.deepStrictEqual(yield* balance, ["0.1"])
+      assert.deepStrictEqual(
+        yield* creditor.reverse([yield* reversalOf(second)]),
+        new Set([second.ledger_transaction_id])
+      )
+      assert.deepStrictEqual(yield* tagOf(yield* again()), ["Credited"])
+      assert.deepStrictEqual(yield* balance, ["0.1"])
+    })
+  )
+
+  it.effect("refuses a second credit before the first was reversed, whatever its number", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const { identity, ledger_transaction_id } = yield* newCredit()
+      yield* (yield* Creditor).credit([yield* newCredit({ identity })])
+      const write = (kind: string, number: number, reverses: string | null) => sql`
+        INSERT INTO ledger_transactions (
+          id, tenant_id, environment, chain, tx_hash, transfer_index, job_id, recorded_at,
+          kind, credit_number, reverses_id)
+        VALUES (${ledger_transaction_id}, 'acme', 'production', ${chain}, ${identity.tx_hash}, 'log:0',
+                ${ledger_transaction_id}, now(), ${kind}, ${number}, ${reverses}::uuid)`
+      for (const early of [
+        write("credit", 2, null),
+        write("credit", 3, null),
+        write("reversal", 1, ledger_transaction_id),
+        write("reversal", 2, ledger_transaction_id)
+      ]) {
+        const error = yield* Effect.flip(early)
+        assert.match(String(error.reason.cause), /before its turn/)
+      }
+    })
+  )
+
   it.effect("refuses entries that do not sum to zero per token, or have no transaction", () =>
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient

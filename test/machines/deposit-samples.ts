@@ -131,6 +131,8 @@ export const reversed = (fields: Fields<"deposit.reversed"> = {}): DepositTransi
   type: "deposit.reversed",
   recorded_at: at(4),
   reversing_ledger_transaction_id: "0197a000-0000-7000-8000-000000000003",
+  reversed_ledger_transaction_id: "0197a000-0000-7000-8000-000000000001",
+  amount: "1.5",
   reason: "block 7 was reorganised away",
   evidence: {},
   ...fields
@@ -150,6 +152,7 @@ export const confirmed = (fields: Fields<"reconciliation.confirmed"> = {}): Depo
 export const rejected = (fields: Fields<"reconciliation.rejected"> = {}): DepositTransition => ({
   type: "reconciliation.rejected",
   recorded_at: at(4),
+  because: "reverted",
   reason: "the transaction was reverted",
   evidence: {},
   ...fields
@@ -160,5 +163,13 @@ export const replayed = (fields: Fields<"dlq.replayed"> = {}): DepositTransition
   recorded_at: at(4),
   operator: "ann",
   reason: "the token was configured wrongly",
+  ...fields
+})
+
+export const discarded = (fields: Fields<"dlq.discarded"> = {}): DepositTransition => ({
+  type: "dlq.discarded",
+  recorded_at: at(4),
+  operator: "ann",
+  reason: "the customer was paid by hand",
   ...fields
 })

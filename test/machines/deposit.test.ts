@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { getShortestPaths, getStateNodes } from "xstate/graph"
 import { depositMachine } from "../../machines/deposit.ts"
-import type { DepositTransition } from "../../machines/deposit-events.ts"
+import type { DepositEvent, DepositTransition } from "../../machines/deposit-events.ts"
 import {
   begin,
   type DepositState,
@@ -44,7 +44,8 @@ const variants = ({ context }: Pick<Snapshot, "context">): ReadonlyArray<Deposit
     a.finalized(),
     a.reversed(),
     a.rejected(),
-    a.replayed()
+    a.replayed(),
+    a.discarded()
   ]
 }
 
@@ -104,8 +105,11 @@ describe("the paths through the deposit machine", () => {
 })
 
 /** The state after these events, all of which the machine must accept. */
-const stateAfter = (...events: ReadonlyArray<DepositTransition>): DepositState => {
-  const result = fold([a.received(), ...events])
+const stateAfter = (...events: ReadonlyArray<DepositTransition>): DepositState =>
+  stateOf(a.received(), ...events)
+
+const stateOf = (...events: ReadonlyArray<DepositEvent>): DepositState => {
+  const result = fold(events)
   if ("refusedAt" in result) throw new Error(`event ${result.refusedAt} is refused`)
   return result.state
 }
@@ -117,6 +121,14 @@ const states = {
   pending: stateAfter(),
   processing: stateAfter(a.started()),
   "processing (last attempt)": stateAfter(...lastAttempt),
+  "processing (two workers lost)": stateOf(
+    a.received({ max_attempts: 9 }),
+    a.started(),
+    a.expired(),
+    a.started({ attempt: 2 }),
+    a.expired(),
+    a.started({ attempt: 3 })
+  ),
   "failed.scheduled": stateAfter(a.started(), a.failed()),
   "failed.settled": stateAfter(a.rejected()),
   dlq: stateAfter(a.started(), permanent),
@@ -155,35 +167,59 @@ const table: ReadonlyArray<
   [
     "lease.extended",
     () => a.extended(),
-    { processing: "processing", "processing (last attempt)": "processing" }
+    {
+      processing: "processing",
+      "processing (last attempt)": "processing",
+      "processing (two workers lost)": "processing"
+    }
   ],
   ["lease.extended by a worker that does not hold it", () => a.extended({ worker: "w2" }), {}],
   [
     "confirmation.awaited",
     () => a.awaited(),
-    { processing: "pending", "processing (last attempt)": "pending" }
+    {
+      processing: "pending",
+      "processing (last attempt)": "pending",
+      "processing (two workers lost)": "pending"
+    }
   ],
   [
     "processing.released",
     () => a.released(),
-    { processing: "pending", "processing (last attempt)": "pending" }
+    {
+      processing: "pending",
+      "processing (last attempt)": "pending",
+      "processing (two workers lost)": "pending"
+    }
   ],
   [
     "lease.expired",
     () => a.expired(),
-    { processing: "pending", "processing (last attempt)": "dlq" }
+    {
+      processing: "pending",
+      "processing (last attempt)": "dlq",
+      "processing (two workers lost)": "dlq"
+    }
   ],
   ["lease.expired before its time", () => a.expired({ recorded_at: a.at(1) }), {}],
   ["lease.expired of another worker", () => a.expired({ worker: "w2" }), {}],
   [
     "attempt.failed",
     () => a.failed(),
-    { processing: "failed.scheduled", "processing (last attempt)": "dlq" }
+    {
+      processing: "failed.scheduled",
+      "processing (last attempt)": "dlq",
+      "processing (two workers lost)": "failed.scheduled"
+    }
   ],
   [
     "attempt.failed for good",
     () => permanent,
-    { processing: "dlq", "processing (last attempt)": "dlq" }
+    {
+      processing: "dlq",
+      "processing (last attempt)": "dlq",
+      "processing (two workers lost)": "dlq"
+    }
   ],
   [
     "attempt.failed without a time to try again",
@@ -193,17 +229,29 @@ const table: ReadonlyArray<
   [
     "deposit.credited, not yet final",
     () => a.credited(),
-    { processing: "completed.watching", "processing (last attempt)": "completed.watching" }
+    {
+      processing: "completed.watching",
+      "processing (last attempt)": "completed.watching",
+      "processing (two workers lost)": "completed.watching"
+    }
   ],
   [
     "deposit.credited, final",
     () => a.credited({ finality: "final" }),
-    { processing: "completed.final", "processing (last attempt)": "completed.final" }
+    {
+      processing: "completed.final",
+      "processing (last attempt)": "completed.final",
+      "processing (two workers lost)": "completed.final"
+    }
   ],
   [
     "deposit.already_credited",
     () => a.alreadyCredited(),
-    { processing: "completed.final", "processing (last attempt)": "completed.final" }
+    {
+      processing: "completed.final",
+      "processing (last attempt)": "completed.final",
+      "processing (two workers lost)": "completed.final"
+    }
   ],
   ["deposit.finalized", () => a.finalized(), { "completed.watching": "completed.final" }],
   ["deposit.reversed", () => a.reversed(), { "completed.watching": "failed.settled" }],
@@ -214,14 +262,23 @@ const table: ReadonlyArray<
       pending: "processing",
       "failed.scheduled": "processing",
       "failed.settled": "processing",
+      dlq: "processing",
+      "dlq (attempts exhausted)": "processing",
       processing: "processing",
-      "processing (last attempt)": "processing"
+      "processing (last attempt)": "processing",
+      "processing (two workers lost)": "processing"
     }
   ],
   [
     "reconciliation.confirmed while the lease holds",
     ({ context }) => a.confirmed({ attempt: context.attempt_count + 1, recorded_at: a.at(1) }),
-    { pending: "processing", "failed.scheduled": "processing", "failed.settled": "processing" }
+    {
+      pending: "processing",
+      "failed.scheduled": "processing",
+      "failed.settled": "processing",
+      dlq: "processing",
+      "dlq (attempts exhausted)": "processing"
+    }
   ],
   [
     "reconciliation.confirmed of an attempt that is not the next",
@@ -231,7 +288,17 @@ const table: ReadonlyArray<
   [
     "reconciliation.rejected",
     () => a.rejected(),
-    { pending: "failed.settled", "failed.scheduled": "failed.settled" }
+    {
+      pending: "failed.settled",
+      "failed.scheduled": "failed.settled",
+      dlq: "failed.settled",
+      "dlq (attempts exhausted)": "failed.settled"
+    }
+  ],
+  [
+    "dlq.discarded",
+    () => a.discarded(),
+    { dlq: "failed.settled", "dlq (attempts exhausted)": "failed.settled" }
   ],
   [
     "dlq.replayed",
@@ -281,6 +348,7 @@ describe("the deposit machine", () => {
     const begun = {
       first_seen_at: recorded_at,
       attempt_count: 0,
+      lost_worker_count: 0,
       provider_report: "seen"
     } as const
     assert.include(context, { ...claim, ...begun })
@@ -382,6 +450,47 @@ describe("the deposit machine", () => {
       moved_to_dlq_at: a.at(a.leaseEnd),
       failure_reason: "the worker was lost while it held the lease"
     })
+  })
+
+  it("dead-letters a deposit that lost three workers in a row as a poison pill, whatever attempts are left", () => {
+    const lost = [1, 2].flatMap((attempt) => [a.started({ attempt }), a.expired()])
+    const received = a.received({ max_attempts: 9 })
+    const pill = stateOf(received, ...lost, a.started({ attempt: 3 }), a.expired())
+    assert.strictEqual(stateName(pill), "dlq")
+    assert.match(pill.context.failure_reason ?? "", /^poison pill: 3 workers/)
+
+    for (const survived of [a.released(), a.awaited(), a.failed()]) {
+      const attempt = survived.type === "attempt.failed" ? 4 : 3
+      const spared = [a.started({ attempt: 3 }), survived, a.started({ attempt }), a.expired()]
+      assert.strictEqual(stateName(stateOf(received, ...lost, ...spared)), "pending")
+    }
+    assert.include(
+      stateOf(received, ...lost, a.started({ attempt: 3 }), a.expired(), a.replayed()).context,
+      {
+        lost_worker_count: 0
+      }
+    )
+  })
+
+  it("says what ended it without a credit, until it comes back", () => {
+    const ends = [
+      ["reversed", [a.started(), a.credited(), a.reversed()]],
+      ["not_seen", [a.rejected({ because: "not_seen" })]],
+      ["reverted", [a.started(), permanent, a.rejected()]],
+      ["discarded", [a.started(), permanent, a.discarded()]]
+    ] as const
+    for (const [settled_because, events] of ends) {
+      const settled = stateAfter(...events)
+      assert.strictEqual(stateName(settled), "failed.settled")
+      assert.include(settled.context, { settled_because, moved_to_dlq_at: null })
+      const back = [a.replayed(), a.confirmed({ attempt: settled.context.attempt_count + 1 })]
+      for (const event of back) {
+        assert.include(stateAfter(...events, event).context, {
+          settled_because: null,
+          failure_reason: null
+        })
+      }
+    }
   })
 
   it("keeps why and until when an attempt failed", () => {

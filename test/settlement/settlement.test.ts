@@ -199,7 +199,8 @@ layer(testLayer)("a settlement", (it) => {
       const [job] = yield* heldBy("w1", [received()])
       if (job === undefined) return assert.fail()
       const dying = Layer.succeed(Creditor, {
-        credit: (credits) => Effect.andThen(creditor.credit(credits), Effect.die("power cut"))
+        credit: (credits) => Effect.andThen(creditor.credit(credits), Effect.die("power cut")),
+        reverse: creditor.reverse
       })
       const exit = yield* Settlement.pipe(
         Effect.flatMap((settlement) => settlement.settle("w1", [found(job)])),

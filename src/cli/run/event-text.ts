@@ -47,6 +47,7 @@ const words = (event: DepositEvent): string => {
     case "reconciliation.rejected":
       return event.reason
     case "dlq.replayed":
+    case "dlq.discarded":
       return `by ${event.operator}: ${event.reason}`
   }
 }
