@@ -4,7 +4,7 @@ import { performance } from "node:perf_hooks"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, type Redacted } from "effect"
 import { Addresses } from "../src/addresses/addresses.ts"
-import { validatorLayer } from "../src/chains/chains.ts"
+import { chainsLayer } from "../src/chains/chains.ts"
 import type { Validator } from "../src/chains/validator.ts"
 import type { ChainConfig } from "../src/config/chain-config.ts"
 import type { Settings } from "../src/config/settings.ts"
@@ -76,7 +76,7 @@ export const measureLifecycle = (
       chain
     )
     const validator: Layer.Layer<Validator, never, Settings | SurehookConfig> =
-      chain === undefined ? memoryValidator : validatorLayer
+      chain === undefined ? memoryValidator : chainsLayer
     const stores = Layer.mergeAll(Deposits.layer, JobSignal.layer).pipe(
       Layer.provideMerge(databaseLayer({ url, dataDir: "", maxConnections: workers + 5 })),
       Layer.provideMerge(pooledRandomLayer)

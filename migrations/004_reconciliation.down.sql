@@ -1,4 +1,5 @@
 DROP TABLE reconciliation_runs, seen_totals_cursor, seen_totals, scan_cursors, reconciliation_checks;
+DROP INDEX deposit_addresses_chain;
 DROP TRIGGER ledger_transactions_in_turn ON ledger_transactions;
 DROP FUNCTION surehook_credits_in_turn;
 DROP INDEX ledger_transactions_transfer;

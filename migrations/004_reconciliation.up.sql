@@ -65,6 +65,9 @@ CREATE TRIGGER ledger_transactions_in_turn
   AFTER INSERT ON ledger_transactions REFERENCING NEW TABLE AS added
   FOR EACH STATEMENT EXECUTE FUNCTION surehook_credits_in_turn();
 
+-- Serves the look-up of an address whoever has registered it, and the scan of a chain.
+CREATE INDEX deposit_addresses_chain ON deposit_addresses (chain, address);
+
 -- ── The reconciler's own notes: how far it is. None of it is history ──────────────────────────
 
 -- The jobs that are to be looked at again. Who takes one moves `due_at` ahead, and so holds it.
@@ -99,6 +102,7 @@ CREATE TABLE seen_totals (
   reported_difference  numeric NOT NULL DEFAULT 0,
   PRIMARY KEY (address, chain, tenant_id, environment, token)
 );
+CREATE INDEX seen_totals_differing ON seen_totals (address, chain) WHERE reported_difference <> 0;
 CREATE TABLE seen_totals_cursor (
   singleton       boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   transaction_id  xid8    NOT NULL,

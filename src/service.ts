@@ -10,7 +10,7 @@ import { Duration, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { Addresses } from "./addresses/addresses.ts"
 import { apiRoutes } from "./api/handlers.ts"
-import { validatorLayer } from "./chains/chains.ts"
+import { chainsLayer } from "./chains/chains.ts"
 import type { Validator } from "./chains/validator.ts"
 import { Settings } from "./config/settings.ts"
 import { Deposits } from "./deposits/deposits.ts"
@@ -78,4 +78,4 @@ export const serviceWith = <E, R>(parts: {
   )
 
 /** Needs the settings and the config; `HttpServer` tells where it listens. */
-export const serviceLayer = serviceWith({ validator: validatorLayer, intake: Intake.layer })
+export const serviceLayer = serviceWith({ validator: chainsLayer, intake: Intake.layer })

@@ -99,6 +99,13 @@ export class Addresses extends Context.Service<
     readonly lookup: (
       addresses: ReadonlyArray<Addressed>
     ) => Effect.Effect<ReadonlyArray<AddressInfo>, SqlError.SqlError>
+    /** All that are registered on a chain, by whichever tenant. */
+    readonly onChain: (chain: ChainName) => Effect.Effect<ReadonlySet<Address>, SqlError.SqlError>
+    /** Which tenants have registered each of these. */
+    readonly ownersOf: (
+      chain: ChainName,
+      addresses: ReadonlyArray<Address>
+    ) => Effect.Effect<ReadonlyMap<Address, ReadonlyArray<TenantId>>, SqlError.SqlError>
     /**
      * Registers all or none, at most `maxRegistrations`. Again with the same account changes nothing.
      * In a caller's transaction it is part of that.
@@ -245,8 +252,30 @@ export class Addresses extends Context.Service<
           LIMIT ${limit}`.pipe(Effect.map((rows) => rows.map(fromRow)))
       }
 
+      const onChain: Addresses["Service"]["onChain"] = (chain) =>
+        sql<{ address: Address }>`
+          SELECT DISTINCT address FROM deposit_addresses WHERE chain = ${chain}`.pipe(
+          Effect.map((rows) => new Set(rows.map(({ address }) => address)))
+        )
+
+      const ownersOf: Addresses["Service"]["ownersOf"] = (chain, addresses) =>
+        sql<{ address: Address; tenant_id: TenantId }>`
+          SELECT address, tenant_id FROM deposit_addresses
+          WHERE chain = ${chain} AND address = ANY(${texts(addresses)})
+          ORDER BY address, tenant_id`.pipe(
+          Effect.map((rows) => {
+            const owners = new Map<Address, Array<TenantId>>()
+            for (const { address, tenant_id } of rows) {
+              owners.set(address, [...(owners.get(address) ?? []), tenant_id])
+            }
+            return owners
+          })
+        )
+
       return Addresses.of({
         registered,
+        onChain,
+        ownersOf,
         lookup,
         register: (registrations, by) => inTransaction(register(registrations, by)),
         list

@@ -1,10 +1,11 @@
 /**
- * All chains of the configuration behind one door: the live `Validator`.
+ * All chains of the configuration behind one door: the live `Validator`, and the `Scanners` of those that
+ * are watched, over the same endpoints, circuits and limits.
  *
  *     claim ──▶ its chain ──▶ the chain's endpoints, failing over           an ordinary amount
  *                        └──▶ two of its endpoints, which must agree        above quorum_above
  */
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import type { ChainConfig } from "../config/chain-config.ts"
 import { Settings } from "../config/settings.ts"
@@ -14,11 +15,13 @@ import type { TransferClaim } from "../domain/transfer.ts"
 import { families } from "./families.ts"
 import { makeQuorum } from "./quorum.ts"
 import { makeEndpoints } from "./rpc/endpoints.ts"
+import { type ChainScanner, Scanners } from "./scanner.ts"
 import { needsQuorum } from "./thresholds.ts"
 import { ChainUnknown, Validator, type Verdict } from "./validator.ts"
 
 interface Chain {
   readonly name: ChainName
+  readonly scanner: ChainScanner | undefined
   readonly isClaimable: Effect.Effect<boolean>
   readonly verify: Validator["Service"]["verify"]
 }
@@ -34,9 +37,14 @@ const makeChain = Effect.fnUntraced(function* (
   const voters = yield* Effect.forEach(endpoints.each, ({ name, host, endpoints: single }) =>
     Effect.map(family.makeValidator(config, single), (own) => ({ name, host, validator: own }))
   )
+  const scanner =
+    config.watch === true && family.makeScanner !== undefined
+      ? yield* family.makeScanner(config, endpoints)
+      : undefined
   const quorum = makeQuorum(config.name, voters, yield* Effect.scope)
   return {
     name: config.name,
+    scanner,
     isClaimable: endpoints.isClaimable,
     verify: (claim) => {
       const token = config.tokens.get(claim.token)
@@ -50,6 +58,7 @@ const makeChain = Effect.fnUntraced(function* (
 
 const tokenUnknown = (chain: ChainName, claim: TransferClaim): Verdict => ({
   _tag: "Mismatch",
+  about: "config",
   reason: `${claim.token} is not among the tokens of ${chain} in surehook.yaml: add it there and replay the deposit`,
   expected: { token: claim.token, to: claim.to_address, amount: claim.amount },
   found: {},
@@ -68,7 +77,7 @@ const make = Effect.gen(function* () {
     chains.set(name, yield* makeChain(chain, breaker, region))
   }
 
-  return Validator.of({
+  const validator = Validator.of({
     verify: (claim) =>
       Effect.gen(function* () {
         const chain = chains.get(claim.chain)
@@ -84,7 +93,11 @@ const make = Effect.gen(function* () {
       Effect.map((claimable) => claimable.map(({ name }) => name))
     )
   })
+  const watched = new Map(
+    [...chains].flatMap(([name, { scanner }]) => (scanner === undefined ? [] : [[name, scanner]]))
+  )
+  return Context.make(Validator, validator).pipe(Context.add(Scanners, { watched }))
 })
 
-export const validatorLayer: Layer.Layer<Validator, never, SurehookConfig | Settings> =
-  Layer.effect(Validator, make).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
+export const chainsLayer: Layer.Layer<Validator | Scanners, never, SurehookConfig | Settings> =
+  Layer.effectContext(make).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))

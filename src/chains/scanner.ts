@@ -5,8 +5,8 @@
  * a scanner may tell of a transfer that is reorganised away a moment later, but must not leave one out
  * that it says it has looked for.
  */
-import type { Effect } from "effect"
-import type { Address } from "../domain/chain.ts"
+import { Context, type Effect, Layer } from "effect"
+import type { Address, ChainName } from "../domain/chain.ts"
 import type { TransferClaim } from "../domain/transfer.ts"
 import type { CircuitsOpen, RpcFailure, RpcRefused } from "./validator.ts"
 
@@ -44,4 +44,13 @@ export interface ChainScanner {
     range: BlockRange,
     addresses: ReadonlySet<Address>
   ) => Effect.Effect<ReadonlyArray<ScannedTransfer>, ScanError>
+}
+
+/** The scanners of the chains of the configuration that are watched. */
+export class Scanners extends Context.Service<
+  Scanners,
+  { readonly watched: ReadonlyMap<ChainName, ChainScanner> }
+>()("surehook/chains/Scanners") {
+  /** For who brings a validator of their own. */
+  static readonly none = Layer.succeed(Scanners, { watched: new Map() })
 }

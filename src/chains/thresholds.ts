@@ -1,14 +1,7 @@
 /** What a claim's amount asks for beyond the chain's ordinary rules. */
-import { BigDecimal } from "effect"
 import type { ChainConfig, Confirmations, TokenConfig } from "../config/chain-config.ts"
 import type { Amount } from "../domain/amount.ts"
-
-export const isAbove = (amount: Amount, threshold: Amount | undefined): boolean =>
-  threshold !== undefined &&
-  BigDecimal.isGreaterThan(
-    BigDecimal.fromStringUnsafe(amount),
-    BigDecimal.fromStringUnsafe(threshold)
-  )
+import { isAbove } from "../domain/large-amounts.ts"
 
 /** How deep a deposit of this amount must be. */
 export const confirmationsFor = (

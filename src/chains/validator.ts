@@ -48,6 +48,8 @@ export type Verdict =
   | {
       /** The transaction is there, but it does not hold the claimed transfer. */
       readonly _tag: "Mismatch"
+      /** It is our configuration that does not match, whatever the chain has. */
+      readonly about?: "config"
       /** One sentence for a person: what was expected and what the chain has. */
       readonly reason: string
       readonly expected: Evidence

@@ -2,7 +2,7 @@
 import type { Redacted } from "effect"
 import type { Amount } from "../domain/amount.ts"
 import type { Address, ChainKind, ChainName } from "../domain/chain.ts"
-import type { TokenSymbol } from "../domain/ids.ts"
+import type { Environment, TokenSymbol } from "../domain/ids.ts"
 
 export interface ChainConfig {
   readonly name: ChainName
@@ -18,6 +18,10 @@ export interface ChainConfig {
   /** An endpoint whose newest block is this many older than the newest seen on the chain is left out. */
   readonly max_lag?: number
   readonly tokens: ReadonlyMap<TokenSymbol, TokenConfig>
+  /** Whether the reconciler looks for transfers to registered addresses of which no webhook told. */
+  readonly watch?: boolean
+  /** In which environment it makes deposits of them; the tenant's only one if it is not set. */
+  readonly watch_environment?: Environment
 }
 
 /**

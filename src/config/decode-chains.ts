@@ -1,6 +1,7 @@
 /** `chains:` of surehook.yaml: endpoints, finality and tokens. */
 import { Redacted, Schema } from "effect"
 import { type ChainKind, ChainName, ChainKind as Kinds } from "../domain/chain.ts"
+import { Environment } from "../domain/ids.ts"
 import type { ChainConfig, RpcEndpointConfig } from "./chain-config.ts"
 import { canonicalChainId, type KindRules, kindRules } from "./chain-kinds.ts"
 import {
@@ -32,6 +33,8 @@ const MaxLag = WholeNumber(
   `${wholeNumberRule(1, maxMaxLag)}: blocks that an endpoint may be behind`
 )
 
+const Watch = Schema.Boolean.annotate({ message: "must be true or false" })
+
 const Region = Schema.String.pipe(
   Schema.check(
     Schema.isPattern(/^[A-Za-z0-9-]{1,32}$/, { message: "must have 1 to 32 letters, digits and -" })
@@ -48,6 +51,8 @@ const EndpointUrl = Schema.String.pipe(
     })
   )
 )
+
+const watchKeys = ["watch", "watch_environment"]
 
 /** RFC 9110, 5.6.2. */
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/
@@ -73,7 +78,7 @@ export class ChainsDecoder {
   chain(path: KeyPath, chainName: string, value: unknown): void {
     const { reader } = this
     const name = reader.value(ChainName, path, chainName)
-    const keys = ["kind", "chain_id", "rpc", "confirmations", "max_lag", "tokens"]
+    const keys = ["kind", "chain_id", "rpc", "confirmations", "max_lag", "tokens", ...watchKeys]
     const chain = reader.mapping(path, value, keys)
     if (chain === undefined) return
     const kind = reader.field(Kind, path, chain, "kind")
@@ -83,6 +88,8 @@ export class ChainsDecoder {
     const rpc = this.endpoints(path, chain)
     const confirmations = reader.field(rules.confirmations, path, chain, "confirmations")
     const max_lag = reader.optionalField(MaxLag, path, chain, "max_lag")
+    const watch = reader.optionalField(Watch, path, chain, "watch")
+    const watch_environment = reader.optionalField(Environment, path, chain, "watch_environment")
     const tokens = new TokensDecoder(reader, kind, rules, rpc).tokens(path, chain)
     if (
       name === undefined ||
@@ -99,7 +106,9 @@ export class ChainsDecoder {
       rpc,
       confirmations,
       ...(max_lag === undefined ? {} : { max_lag }),
-      tokens
+      tokens,
+      ...(watch === undefined ? {} : { watch }),
+      ...(watch_environment === undefined ? {} : { watch_environment })
     })
   }
 

@@ -12,6 +12,7 @@ import type { EnvRecord } from "./process-env.ts"
 import type { SourceRules } from "./source-rules.ts"
 import { substitute } from "./substitution.ts"
 import type { ApiToken, Source, UnknownAddresses } from "./surehook-config.ts"
+import { environmentsOf } from "./watch-environment.ts"
 
 export interface DecodedConfig {
   readonly sources: ReadonlyMap<SourceId, Source>
@@ -62,12 +63,40 @@ const read = (
       chains.chain(["chains", name], name, chain)
     }
   }
+  for (const chain of chains.chains.values()) refuseAmbiguousWatch(reader, chain, sources)
   const api = new ApiDecoder(reader, new Set(tenants.map(([id]) => id)))
   return {
     sources: sources.sources,
     chains: chains.chains,
     apiTokens: root === undefined ? [] : api.api(["api"], root.api),
     unknownAddresses: sources.unknownAddresses
+  }
+}
+
+/** A scan sees an address and a tenant, and test money must not become real money. */
+const refuseAmbiguousWatch = (
+  reader: ConfigReader,
+  { name, watch, watch_environment }: ChainConfig,
+  { sources }: SourcesDecoder
+): void => {
+  const path = ["chains", name, "watch_environment"]
+  const all = new Set([...sources.values()].map(({ environment }) => environment))
+  if (watch_environment !== undefined) {
+    if (watch !== true) reader.refuse(path, "is for a chain with watch: true")
+    else if (!all.has(watch_environment)) {
+      reader.refuse(path, `no source is in it: ${[...all].join(", ")}`)
+    }
+    return
+  }
+  for (const { tenant_id } of watch === true ? sources.values() : []) {
+    const environments = environmentsOf(sources, tenant_id)
+    if (environments.size > 1) {
+      reader.refuse(
+        path,
+        `is needed to watch the chain, for tenant ${tenant_id} has sources in ${[...environments].join(" and ")}: say in which of them a transfer makes a deposit of which no webhook told`
+      )
+      return
+    }
   }
 }
 

@@ -46,7 +46,7 @@ const describeSource = ({ id, provider, environment, networks, secrets }: Source
 }
 
 const describeChain = (chain: ChainConfig): ReadonlyArray<string> => [
-  `chain ${chain.name}: ${chain.kind}, chain id ${chain.chain_id}, credits at ${depth(chain.confirmations)}, RPC ${endpointHosts(chain)}`,
+  `chain ${chain.name}: ${chain.kind}, chain id ${chain.chain_id}, credits at ${depth(chain.confirmations)}, RPC ${endpointHosts(chain)}${chain.watch === true ? ", watched for transfers that no webhook told of" : ""}`,
   ...[...chain.tokens].map(([symbol, token]) => `  token ${symbol}: ${describeTokenConfig(token)}`)
 ]
 

@@ -26,6 +26,14 @@ export class Settings extends Context.Service<
       readonly threshold: number
       readonly timeout: Duration.Duration
     }
+    readonly reconciliation: {
+      readonly enabled: boolean
+      readonly interval: Duration.Duration
+      /** How old a deposit that is not settled must be to be looked at. */
+      readonly threshold: Duration.Duration
+      readonly batchSize: number
+      readonly maxConcurrency: number
+    }
   }
 >()("surehook/config/Settings") {
   static readonly layer: Layer.Layer<Settings, SettingsError> = Layer.effect(
@@ -61,18 +69,28 @@ export const defaultSettings: Settings["Service"] = {
     maxAttempts: 5,
     lease: Duration.seconds(60)
   },
-  circuitBreaker: { threshold: 5, timeout: Duration.seconds(60) }
+  circuitBreaker: { threshold: 5, timeout: Duration.seconds(60) },
+  reconciliation: {
+    enabled: true,
+    interval: Duration.minutes(10),
+    threshold: Duration.minutes(15),
+    batchSize: 50,
+    maxConcurrency: 10
+  }
 }
 
 const maxPort = 65_535
 const maxWorkers = 1_000
 const maxBatchSize = 1_000
 const maxAttempts = 100
+const maxConcurrency = 1_000
 const maxFailuresToTrip = 1_000
 const shortestPoll = Duration.millis(10)
 // Below a second, a pause of the garbage collector or of the database could cost a live worker its lease.
 const shortestLease = Duration.seconds(1)
 const shortestCircuitTimeout = Duration.millis(10)
+const shortestInterval = Duration.millis(100)
+const longestThreshold = Duration.hours(24)
 // Longer than this, a lost worker or a tripped circuit would hold deposits up for most of a shift.
 const longestWait = Duration.hours(1)
 
@@ -84,7 +102,7 @@ export const decodeSettings = (
   env: EnvRecord
 ): Result.Result<Settings["Service"], SettingsError> => {
   const variables = new Variables(env)
-  const { worker, circuitBreaker } = defaultSettings
+  const { worker, circuitBreaker, reconciliation } = defaultSettings
   const settings = Settings.of({
     port: variables.read("PORT", defaultSettings.port, wholeNumber(0, maxPort)),
     host: variables.read("HOST", defaultSettings.host, hostName),
@@ -127,6 +145,33 @@ export const decodeSettings = (
         "FUNDING_CIRCUIT_BREAKER_TIMEOUT",
         circuitBreaker.timeout,
         duration(shortestCircuitTimeout, longestWait)
+      )
+    },
+    reconciliation: {
+      enabled: variables.read(
+        "FUNDING_RECONCILIATION_ENABLED",
+        reconciliation.enabled,
+        trueOrFalse
+      ),
+      interval: variables.read(
+        "FUNDING_RECONCILIATION_INTERVAL",
+        reconciliation.interval,
+        duration(shortestInterval, longestWait)
+      ),
+      threshold: variables.read(
+        "FUNDING_RECONCILIATION_THRESHOLD",
+        reconciliation.threshold,
+        duration(shortestInterval, longestThreshold)
+      ),
+      batchSize: variables.read(
+        "FUNDING_RECONCILIATION_BATCH_SIZE",
+        reconciliation.batchSize,
+        wholeNumber(1, maxBatchSize)
+      ),
+      maxConcurrency: variables.read(
+        "FUNDING_RECONCILIATION_MAX_CONCURRENCY",
+        reconciliation.maxConcurrency,
+        wholeNumber(1, maxConcurrency)
       )
     }
   })

@@ -12,6 +12,7 @@ import { Clock, Duration, Effect, Metric, Result } from "effect"
 import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Settings } from "../config/settings.ts"
 import { type Source, SurehookConfig } from "../config/surehook-config.ts"
+import { priorityOf } from "../domain/large-amounts.ts"
 import { storable } from "../event-log/storable.ts"
 import { Intake, type ReceivedTransfer, type TransferOutcome } from "./intake.ts"
 import { parseJsonBody } from "./json-body.ts"
@@ -26,7 +27,6 @@ const retryAfterSeconds = 5
  * answered as a duplicate.
  */
 const commitTimeout = Duration.seconds(10)
-const defaultPriority = 0
 /**
  * More than the largest body can hold of real transfers. A provider cannot send a block in parts: who
  * fills one with dust must not hold up the deposits beside it.
@@ -114,7 +114,10 @@ export const webhookRoute = HttpRouter.use((router) =>
                 source: source.id,
                 claim,
                 report,
-                priority: defaultPriority,
+                priority: priorityOf(
+                  claim.amount,
+                  chains.get(claim.chain)?.tokens.get(claim.token)?.large_above
+                ),
                 max_attempts: worker.maxAttempts,
                 payload_digest,
                 payload,

@@ -42,9 +42,12 @@ export interface SettleResult {
 export class Settlement extends Context.Service<
   Settlement,
   {
-    /** `found` are different jobs, each as it stands after this worker's newest event. */
+    /**
+     * `found` are different jobs, each as it stands after the newest event of who settles it. `actor` is
+     * who the log names, such as `worker:host-1/3`.
+     */
     readonly settle: (
-      worker: string,
+      actor: string,
       found: ReadonlyArray<Found>
     ) => Effect.Effect<SettleResult, SqlError.SqlError>
   }
@@ -56,9 +59,8 @@ export class Settlement extends Context.Service<
       const creditor = yield* Creditor
       const random = yield* SecureRandom.SecureRandom
 
-      const settle: Settlement["Service"]["settle"] = (worker, found) =>
+      const settle: Settlement["Service"]["settle"] = (actor, found) =>
         Effect.gen(function* () {
-          const actor = `worker:${worker}`
           const now = yield* Clock.currentTimeMillis
           const prepared: Array<Prepared> = []
           for (const { job, finding } of found) {

@@ -173,7 +173,7 @@ export const workOn = Effect.fnUntraced(function* (
   const settleFound = (found: ReadonlyArray<Found>): Effect.Effect<void, SqlError.SqlError> =>
     Effect.gen(function* () {
       if (found.length === 0) return
-      const { settled, lost } = yield* settlement.settle(worker, found)
+      const { settled, lost } = yield* settlement.settle(`worker:${worker}`, found)
       const open = new Set(lost.map(({ id }) => id))
       giveUp(found.flatMap(({ job: { id } }) => (open.has(id) ? [] : [id])))
       for (const one of settled) {

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { confirmationsFor, isAbove, needsQuorum } from "../../src/chains/thresholds.ts"
+import { confirmationsFor, needsQuorum } from "../../src/chains/thresholds.ts"
 import type { ChainConfig, TokenConfig } from "../../src/config/chain-config.ts"
 import { Amount } from "../../src/domain/amount.ts"
+import { isAbove } from "../../src/domain/large-amounts.ts"
 import { unreachableChain } from "../support/service.ts"
 
 const amount = (text: string) => Amount.make(text)

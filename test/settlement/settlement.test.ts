@@ -82,7 +82,7 @@ layer(testLayer)("a settlement", (it) => {
       const ledger = yield* Ledger
       const [job] = yield* heldBy("w1", [received()])
       if (job === undefined) return assert.fail()
-      const { settled, lost } = yield* settlement.settle("w1", [found(job)])
+      const { settled, lost } = yield* settlement.settle("worker:w1", [found(job)])
       assert.deepStrictEqual(lost, [])
       assert.strictEqual(settled[0]?.event.type, "deposit.credited")
       const after = yield* stateOf(job)
@@ -106,10 +106,10 @@ layer(testLayer)("a settlement", (it) => {
       const triplet = { ...first, claim: { ...claim, transfer_index: 4 } }
       const [one, two, three] = yield* heldBy("w1", [first, twin, triplet])
       if (one === undefined || two === undefined || three === undefined) return assert.fail()
-      const together = yield* settlement.settle("w1", [found(one, "log:3"), found(two, "log:3")])
+      const together = yield* settlement.settle("worker:w1", [found(one, "log:3"), found(two, "log:3")])
       const types = together.settled.map(({ event }) => event.type)
       assert.sameMembers(types, ["deposit.credited", "deposit.already_credited"])
-      const later = yield* settlement.settle("w1", [found(three, "log:3")])
+      const later = yield* settlement.settle("worker:w1", [found(three, "log:3")])
       const credited = together.settled.find(({ event }) => event.type === "deposit.credited")
       const event = later.settled[0]?.event
       if (event?.type !== "deposit.already_credited") return assert.fail(event?.type)
@@ -130,7 +130,7 @@ layer(testLayer)("a settlement", (it) => {
       const jobs = yield* heldBy("w1", claims)
       const results = yield* Effect.forEach(
         jobs,
-        (job) => settlement.settle("w1", [found(job, "log:0")]),
+        (job) => settlement.settle("worker:w1", [found(job, "log:0")]),
         { concurrency: "unbounded" }
       )
       const types = results.flatMap(({ settled }) => settled.map(({ event }) => event.type))
@@ -165,7 +165,7 @@ layer(testLayer)("a settlement", (it) => {
       if (released instanceof TransitionRefused) return assert.fail(released.message)
       yield* deposits.append([released])
 
-      const { settled, lost } = yield* settlement.settle("w1", [found(late), found(other)])
+      const { settled, lost } = yield* settlement.settle("worker:w1", [found(late), found(other)])
       assert.deepStrictEqual(
         settled.map(({ job }) => job.id),
         [other.id]
@@ -186,8 +186,8 @@ layer(testLayer)("a settlement", (it) => {
         const settlement = yield* Settlement
         const [job] = yield* heldBy("w1", [received()])
         if (job === undefined) return assert.fail()
-        yield* settlement.settle("w1", [found(job)])
-        const again = yield* settlement.settle("w1", [found(job)])
+        yield* settlement.settle("worker:w1", [found(job)])
+        const again = yield* settlement.settle("worker:w1", [found(job)])
         assert.deepStrictEqual(again.settled, [])
         assert.deepStrictEqual(yield* ledgerOf([job]), { transactions: 1, entries: 2, sum: zero })
       })
@@ -203,7 +203,7 @@ layer(testLayer)("a settlement", (it) => {
         reverse: creditor.reverse
       })
       const exit = yield* Settlement.pipe(
-        Effect.flatMap((settlement) => settlement.settle("w1", [found(job)])),
+        Effect.flatMap((settlement) => settlement.settle("worker:w1", [found(job)])),
         Effect.provide(Layer.fresh(settlementLayer).pipe(Layer.provide(dying))),
         Effect.exit
       )
@@ -229,7 +229,7 @@ layer(testLayer)("a settlement", (it) => {
         retry_after: null,
         evidence: { endpoint: "script" }
       })
-      yield* settlement.settle("w1", [
+      yield* settlement.settle("worker:w1", [
         { job: once, finding: failure("transient") },
         { job: hopeless, finding: failure("permanent") },
         { job: last, finding: failure("transient") }
@@ -252,7 +252,7 @@ layer(testLayer)("a settlement", (it) => {
       const settlement = yield* Settlement
       const [shallow, blocked] = yield* heldBy("w1", [received(), received()])
       if (shallow === undefined || blocked === undefined) return assert.fail()
-      yield* settlement.settle("w1", [
+      yield* settlement.settle("worker:w1", [
         {
           job: shallow,
           finding: {

@@ -1,6 +1,6 @@
 /** The live validator over one chain. */
 import { Context, Effect, Layer, type Scope } from "effect"
-import { validatorLayer } from "../../src/chains/chains.ts"
+import { chainsLayer } from "../../src/chains/chains.ts"
 import { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig } from "../../src/config/chain-config.ts"
 import { Settings } from "../../src/config/settings.ts"
@@ -32,7 +32,7 @@ export const liveValidator = (
     ...(region === undefined ? {} : { SUREHOOK_REGION: region })
   })
   return Effect.map(
-    Layer.build(validatorLayer.pipe(Layer.provide([config, settings]), Layer.orDie)),
+    Layer.build(chainsLayer.pipe(Layer.provide([config, settings]), Layer.orDie)),
     (context) => Context.get(context, Validator)
   )
 }

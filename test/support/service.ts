@@ -8,7 +8,7 @@ import process from "node:process"
 import { NodeServices } from "@effect/platform-node"
 import { Context, Effect, Layer, LogLevel, Redacted, References, Schema, type Scope } from "effect"
 import { HttpServer } from "effect/http"
-import { validatorLayer } from "../../src/chains/chains.ts"
+import { chainsLayer } from "../../src/chains/chains.ts"
 import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig } from "../../src/config/chain-config.ts"
 import { Settings } from "../../src/config/settings.ts"
@@ -98,7 +98,7 @@ export const startService = (
       ...options.config
     })
     const context = yield* Layer.build(
-      serviceWith({ validator: options.validator ?? validatorLayer, intake: Intake.layer }).pipe(
+      serviceWith({ validator: options.validator ?? chainsLayer, intake: Intake.layer }).pipe(
         Layer.provide([settings, config]),
         Layer.provide(NodeServices.layer),
         // What the service should do is seen by what it does. To read along: TEST_LOG_LEVEL=Info.
