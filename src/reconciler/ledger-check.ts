@@ -131,8 +131,8 @@ export const makeLedgerCheck = (sql: PgClient.PgClient) => {
   /** Where the next pass begins; at the first account again after the last. */
   const moveOn = sql`
     UPDATE seen_totals_cursor SET compared_to = coalesce(
-      (SELECT max(id) FROM (${accountsInTurn}) AS in_turn
-       HAVING count(*) = ${comparedInTurn}), ${firstAccount}::uuid)`
+      (SELECT id FROM (${accountsInTurn}) AS in_turn ORDER BY id OFFSET ${comparedInTurn - 1}),
+      ${firstAccount}::uuid)`
 
   /** Tells what is new among the differences, and remembers it. */
   const tell = Effect.fnUntraced(function* (found: ReadonlyArray<Compared>, actor: string) {

@@ -106,7 +106,10 @@ layer(testLayer)("a settlement", (it) => {
       const triplet = { ...first, claim: { ...claim, transfer_index: 4 } }
       const [one, two, three] = yield* heldBy("w1", [first, twin, triplet])
       if (one === undefined || two === undefined || three === undefined) return assert.fail()
-      const together = yield* settlement.settle("worker:w1", [found(one, "log:3"), found(two, "log:3")])
+      const together = yield* settlement.settle("worker:w1", [
+        found(one, "log:3"),
+        found(two, "log:3")
+      ])
       const types = together.settled.map(({ event }) => event.type)
       assert.sameMembers(types, ["deposit.credited", "deposit.already_credited"])
       const later = yield* settlement.settle("worker:w1", [found(three, "log:3")])
