@@ -105,6 +105,7 @@ export const disagreement = (
     _tag: "NotFinal",
     confirmations_seen: depth.seen,
     confirmations_needed: depth.needed,
+    isDisputed: true,
     reason: `an amount above quorum_above needs ${needed} endpoints of different hosts that agree: ${said.join("; ")}`,
     look_again_after: lookAgainAfter,
     evidence: {

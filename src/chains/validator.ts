@@ -32,6 +32,8 @@ export type Verdict =
       readonly confirmations_needed: number
       /** One sentence for a person, if it waits for something else than depth. */
       readonly reason?: string
+      /** Endpoints say different things, so it is no proof of anything. */
+      readonly isDisputed?: true
       /** When looking again makes sense. */
       readonly look_again_after: Duration.Duration
       readonly evidence: Evidence

@@ -16,6 +16,7 @@ import { addresses } from "./addresses.ts"
 import { config } from "./config.ts"
 import { jobs } from "./jobs.ts"
 import { migrate } from "./migrate.ts"
+import { reconcile } from "./reconcile.ts"
 import { send } from "./send.ts"
 import { serve } from "./serve.ts"
 
@@ -36,7 +37,7 @@ const description = `Turns webhooks of crypto deposits into credits, exactly onc
 
 const surehook = Command.make("surehook").pipe(
   Command.withDescription(description),
-  Command.withSubcommands([serve, demoCommand, send, jobs, addresses, config, migrate])
+  Command.withSubcommands([serve, demoCommand, send, jobs, addresses, reconcile, config, migrate])
 )
 
 /** Wrong usage: what is wrong and where to read on, not pages of help that hide it. */

@@ -12,6 +12,9 @@ const Unknown = Schema.Literals(["reject", "open"]).annotate({
     "must be reject (a deposit to an address that is not registered goes to the dlq) or open (it is credited)"
 })
 
+/** Of deposits that no webhook told of. */
+const reservedSource = "reconciler"
+
 const commonKeys = ["environment", "provider", "secrets"] as const
 
 export class SourcesDecoder {
@@ -54,6 +57,12 @@ export class SourcesDecoder {
   ): void {
     const { reader } = this
     const id = reader.value(SourceId, path, sourceId)
+    if (sourceId === reservedSource) {
+      reader.refuse(
+        path,
+        "is the source of deposits that the reconciler finds itself: choose another id"
+      )
+    }
     const first = this.ids.claim(sourceId, path)
     if (first !== undefined) {
       reader.refuse(

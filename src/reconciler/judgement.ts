@@ -127,8 +127,7 @@ const whyGone = (
           )
         : `the transaction was mined again, and the transfer stands at ${verdict.identity.transfer_index} in it`
     case "NotFinal":
-      // Endpoints that disagree prove nothing, and neither does what is on its way in again.
-      return verdict.reason === undefined && verdict.confirmations_seen === 0
+      return verdict.isDisputed !== true && verdict.confirmations_seen === 0
         ? "the transaction is not in the chain any more"
         : undefined
     case "NotFound":

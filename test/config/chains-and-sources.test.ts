@@ -6,7 +6,7 @@ import { describeConfig } from "../../src/config/describe-config.ts"
 import { plainSecret, type SourceRules } from "../../src/config/source-rules.ts"
 import { Amount } from "../../src/domain/amount.ts"
 import { Address, ChainName } from "../../src/domain/chain.ts"
-import { SourceId, TenantId, TokenSymbol } from "../../src/domain/ids.ts"
+import { Environment, SourceId, TenantId, TokenSymbol } from "../../src/domain/ids.ts"
 
 /** A provider that nobody has: the rules are what is tested, whatever the real ones are. */
 const rules: ReadonlyMap<string, SourceRules> = new Map([
@@ -57,6 +57,8 @@ chains:
     chain_id: 1
     confirmations: 12
     max_lag: 7
+    watch: true
+    watch_environment: production
     rpc:
       - { url: "https://a.example.com/key", region: eu-1, priority: 10, rate_limit: 25 }
       - { url: "https://b.example.com", headers: { X-Api-Key: "\${KEY}" } }
@@ -116,7 +118,11 @@ describe("surehook.yaml with every family of chains", () => {
     assert.include(first, { region: "eu-1", priority: 10, rate_limit: 25 })
     const key = second?.headers?.get("x-api-key")
     assert.strictEqual(key && Redacted.value(key), "header-key-123")
-    assert.strictEqual(chain("ethereum").max_lag, 7)
+    assert.include(chain("ethereum"), {
+      max_lag: 7,
+      watch: true,
+      watch_environment: Environment.make("production")
+    })
 
     const source = sources.get(SourceId.make("moralis-like"))
     assert.deepStrictEqual(
@@ -138,7 +144,7 @@ describe("surehook.yaml with every family of chains", () => {
       `s.yaml: 1 tenant with sources, 1 source, 4 chains, 0 API tokens
 tenant acme: unknown addresses open
   source moralis-like: production, networked, ETH_MAINNET is ethereum, 0x89 is solana, 1 secret, POST /v1/webhooks/moralis-like
-chain ethereum: evm, chain id 1, credits at 12 confirmations, RPC a.example.com, b.example.com
+chain ethereum: evm, chain id 1, credits at 12 confirmations, RPC a.example.com, b.example.com, watched for transfers that no webhook told of
   token ETH: native, 18 decimals, above 10 at finalized
   token USDC: contract ${contract}, 6 decimals, above 250000.5 two endpoints must agree
 chain solana: solana, chain id 5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d, credits at safe, RPC sol.example.com

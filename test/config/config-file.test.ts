@@ -335,6 +335,39 @@ chains: { local: { kind: evm, chain_id: 1, rpc: [{ url: "http://h" }], confirmat
         ]
       ],
       [
+        "a source that is called as the reconciler is",
+        `
+tenants:
+  acme: { sources: { reconciler: { environment: a, provider: standard, secrets: ["${mainSecret}"] } } }
+chains: { local: { kind: evm, chain_id: 1, rpc: [{ url: "http://h" }], confirmations: 1, tokens: { ETH: native } } }
+`,
+        [
+          "s.yaml: tenants.acme.sources.reconciler: is the source of deposits that the reconciler finds itself: choose another id"
+        ]
+      ],
+      [
+        "watched chains whose deposits could be of two environments, of none, or are not watched",
+        `
+tenants:
+  acme:
+    sources:
+      main: { environment: production, provider: standard, secrets: ["${mainSecret}"] }
+      test: { environment: staging, provider: standard, secrets: ["${base64Of(2)}"] }
+chains:
+  one: { kind: evm, chain_id: 1, watch: true, rpc: [{ url: "http://h" }], confirmations: 1, tokens: { ETH: native } }
+  two: { kind: evm, chain_id: 2, watch: true, watch_environment: prod, rpc: [{ url: "http://h" }], confirmations: 1, tokens: { ETH: native } }
+  three: { kind: evm, chain_id: 3, watch_environment: staging, rpc: [{ url: "http://h" }], confirmations: 1, tokens: { ETH: native } }
+  four: { kind: evm, chain_id: 4, watch: "yes", rpc: [{ url: "http://h" }], confirmations: 1, tokens: { ETH: native } }
+  five: { kind: evm, chain_id: 5, watch: true, watch_environment: staging, rpc: [{ url: "http://h" }], confirmations: 1, tokens: { ETH: native } }
+`,
+        [
+          "s.yaml: chains.four.watch: must be true or false",
+          "s.yaml: chains.one.watch_environment: is needed to watch the chain, for tenant acme has sources in production and staging: say in which of them a transfer makes a deposit of which no webhook told",
+          "s.yaml: chains.two.watch_environment: no source is in it: production, staging",
+          "s.yaml: chains.three.watch_environment: is for a chain with watch: true"
+        ]
+      ],
+      [
         "a chain with nothing",
         fileWith({ chain: "{}" }),
         ["kind", "chain_id", "rpc", "confirmations", "tokens"].map(

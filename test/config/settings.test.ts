@@ -22,6 +22,13 @@ describe("Settings", () => {
       assert.strictEqual(Duration.toSeconds(settings.worker.lease), 60)
       assert.strictEqual(settings.circuitBreaker.threshold, 5)
       assert.strictEqual(Duration.toSeconds(settings.circuitBreaker.timeout), 60)
+      assert.deepStrictEqual(settings.reconciliation, {
+        enabled: true,
+        interval: Duration.minutes(10),
+        threshold: Duration.minutes(15),
+        batchSize: 50,
+        maxConcurrency: 10
+      })
     })
   )
 
@@ -44,7 +51,12 @@ describe("Settings", () => {
           FUNDING_WORKER_MAX_ATTEMPTS: "1",
           FUNDING_WORKER_LEASE: "10m",
           FUNDING_CIRCUIT_BREAKER_THRESHOLD: "3",
-          FUNDING_CIRCUIT_BREAKER_TIMEOUT: "1h"
+          FUNDING_CIRCUIT_BREAKER_TIMEOUT: "1h",
+          FUNDING_RECONCILIATION_ENABLED: "false",
+          FUNDING_RECONCILIATION_INTERVAL: "1m",
+          FUNDING_RECONCILIATION_THRESHOLD: "24h",
+          FUNDING_RECONCILIATION_BATCH_SIZE: "7",
+          FUNDING_RECONCILIATION_MAX_CONCURRENCY: "3"
         })
       )
       assert.strictEqual(
@@ -69,7 +81,14 @@ describe("Settings", () => {
             maxAttempts: 1,
             lease: Duration.minutes(10)
           },
-          circuitBreaker: { threshold: 3, timeout: Duration.hours(1) }
+          circuitBreaker: { threshold: 3, timeout: Duration.hours(1) },
+          reconciliation: {
+            enabled: false,
+            interval: Duration.minutes(1),
+            threshold: Duration.hours(24),
+            batchSize: 7,
+            maxConcurrency: 3
+          }
         }
       )
     })
@@ -126,6 +145,10 @@ describe("Settings", () => {
       `FUNDING_CIRCUIT_BREAKER_TIMEOUT="5 s\\nx": expected a duration from 10ms to 1h, ${duration}`
     ],
     [
+      { FUNDING_RECONCILIATION_THRESHOLD: "25h" },
+      `FUNDING_RECONCILIATION_THRESHOLD=25h: expected a duration from 100ms to 24h, ${duration}`
+    ],
+    [
       { LOG_LEVEL: "verbose" },
       "LOG_LEVEL=verbose: expected all, fatal, error, warn, info, debug, trace, none"
     ],
@@ -148,7 +171,7 @@ describe("Settings", () => {
     ],
     [
       { FUNDING_: "1" },
-      "FUNDING_: unknown variable; known are FUNDING_WORKER_ENABLED, FUNDING_WORKER_COUNT, FUNDING_WORKER_POLL_INTERVAL, FUNDING_WORKER_BATCH_SIZE, FUNDING_WORKER_MAX_ATTEMPTS, FUNDING_WORKER_LEASE, FUNDING_CIRCUIT_BREAKER_THRESHOLD, FUNDING_CIRCUIT_BREAKER_TIMEOUT"
+      "FUNDING_: unknown variable; known are FUNDING_WORKER_ENABLED, FUNDING_WORKER_COUNT, FUNDING_WORKER_POLL_INTERVAL, FUNDING_WORKER_BATCH_SIZE, FUNDING_WORKER_MAX_ATTEMPTS, FUNDING_WORKER_LEASE, FUNDING_CIRCUIT_BREAKER_THRESHOLD, FUNDING_CIRCUIT_BREAKER_TIMEOUT, FUNDING_RECONCILIATION_ENABLED, FUNDING_RECONCILIATION_INTERVAL, FUNDING_RECONCILIATION_THRESHOLD, FUNDING_RECONCILIATION_BATCH_SIZE, FUNDING_RECONCILIATION_MAX_CONCURRENCY"
     ]
   ]
   it.each(cases)("%j stops the start with the line that says why", (env, line) => {
@@ -167,7 +190,7 @@ describe("Settings", () => {
         "PORT=web: expected a whole number from 0 to 65535",
         "FUNDING_WORKER_COUNT=many: expected a whole number from 1 to 1000",
         "FUNDING_CIRCUIT_BREAKER_TRESHOLD: unknown variable; did you mean FUNDING_CIRCUIT_BREAKER_THRESHOLD?",
-        "FUNDING_X: unknown variable; known are FUNDING_WORKER_ENABLED, FUNDING_WORKER_COUNT, FUNDING_WORKER_POLL_INTERVAL, FUNDING_WORKER_BATCH_SIZE, FUNDING_WORKER_MAX_ATTEMPTS, FUNDING_WORKER_LEASE, FUNDING_CIRCUIT_BREAKER_THRESHOLD, FUNDING_CIRCUIT_BREAKER_TIMEOUT"
+        "FUNDING_X: unknown variable; known are FUNDING_WORKER_ENABLED, FUNDING_WORKER_COUNT, FUNDING_WORKER_POLL_INTERVAL, FUNDING_WORKER_BATCH_SIZE, FUNDING_WORKER_MAX_ATTEMPTS, FUNDING_WORKER_LEASE, FUNDING_CIRCUIT_BREAKER_THRESHOLD, FUNDING_CIRCUIT_BREAKER_TIMEOUT, FUNDING_RECONCILIATION_ENABLED, FUNDING_RECONCILIATION_INTERVAL, FUNDING_RECONCILIATION_THRESHOLD, FUNDING_RECONCILIATION_BATCH_SIZE, FUNDING_RECONCILIATION_MAX_CONCURRENCY"
       ]
     )
   })

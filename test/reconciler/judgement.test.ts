@@ -33,7 +33,7 @@ const notFinal: Verdict = {
   evidence: {}
 }
 const notInChain: Verdict = { ...notFinal, confirmations_seen: 0 }
-const disagreement: Verdict = { ...notInChain, reason: "two endpoints differ" }
+const disagreement: Verdict = { ...notInChain, reason: "two endpoints differ", isDisputed: true }
 const notFound: Verdict = { _tag: "NotFound", evidence: {} }
 const reverted: Verdict = { _tag: "Reverted", ...inBlock("0xb") }
 const mismatch: Verdict = {

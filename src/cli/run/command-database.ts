@@ -33,7 +33,10 @@ const refuseIfAbsent = Effect.fnUntraced(function* (dataDir: string) {
 })
 
 /** With `create`, an embedded database that is not there yet is made. */
-export const withDatabase = (options: { readonly create: boolean }) =>
+export const withDatabase = (options: {
+  readonly create: boolean
+  readonly maxConnections?: number
+}) =>
   Effect.provide(
     Layer.unwrap(
       Effect.gen(function* () {
@@ -41,7 +44,7 @@ export const withDatabase = (options: { readonly create: boolean }) =>
         if (url === undefined && !options.create) yield* refuseIfAbsent(dataDir)
         return clientLayer({
           url: yield* databaseUrl({ url, dataDir }),
-          maxConnections: 1,
+          maxConnections: options.maxConnections ?? 1,
           connectTimeout
         })
       })
@@ -76,3 +79,11 @@ export const writing = <A, E, R>(change: Effect.Effect<A, E, R>) =>
     yield* refuseIfNotMigrated
     return yield* sql.withTransaction(change)
   }).pipe(withDatabase({ create: false }))
+
+/** Does what the service does, in transactions of its own. */
+export const working = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+  Effect.andThen(refuseIfNotMigrated, work).pipe(
+    withDatabase({ create: false, maxConnections: workingConnections })
+  )
+
+const workingConnections = 10
