@@ -1,6 +1,8 @@
 /** The live validator over one chain. */
+import { assert } from "@effect/vitest"
 import { Context, Effect, Layer, type Scope } from "effect"
 import { chainsLayer } from "../../src/chains/chains.ts"
+import { type ChainScanner, Scanners } from "../../src/chains/scanner.ts"
 import { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig } from "../../src/config/chain-config.ts"
 import { Settings } from "../../src/config/settings.ts"
@@ -19,11 +21,22 @@ export interface LiveValidatorOptions {
 /** With a fresh cache and fresh circuits. */
 export const liveValidator = (
   chain: ChainConfig,
+  options: LiveValidatorOptions = {}
+): Effect.Effect<Validator["Service"], never, Scope.Scope> =>
+  Effect.map(liveChain(chain, options), ({ validator }) => validator)
+
+/** Validator and scanner over the same endpoints. */
+export const liveChain = (
+  chain: ChainConfig,
   { region, threshold = 5 }: LiveValidatorOptions = {}
-): Effect.Effect<Validator["Service"], never, Scope.Scope> => {
+): Effect.Effect<
+  { readonly validator: Validator["Service"]; readonly scanner: ChainScanner },
+  never,
+  Scope.Scope
+> => {
   const config = Layer.succeed(SurehookConfig, {
     sources: new Map(),
-    chains: new Map([[chain.name, chain]]),
+    chains: new Map([[chain.name, { ...chain, watch: true }]]),
     apiTokens: []
   })
   const settings = Settings.layerFrom({
@@ -33,6 +46,9 @@ export const liveValidator = (
   })
   return Effect.map(
     Layer.build(chainsLayer.pipe(Layer.provide([config, settings]), Layer.orDie)),
-    (context) => Context.get(context, Validator)
+    (context) => ({
+      validator: Context.get(context, Validator),
+      scanner: Context.get(context, Scanners).watched.get(chain.name) ?? assert.fail("no scanner")
+    })
   )
 }

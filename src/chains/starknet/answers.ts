@@ -37,6 +37,18 @@ export const Event = Schema.Struct({
 })
 export type Event = typeof Event.Type
 
+/** A page of events, each with its place in the chain. Of the block that is being made it has none. */
+export const EventsPage = Schema.Struct({
+  events: Schema.Array(
+    Schema.Struct({
+      ...Event.fields,
+      block_number: Schema.optionalKey(Schema.NullOr(Height)),
+      transaction_hash: Felt
+    })
+  ),
+  continuation_token: Schema.optionalKey(Schema.NullOr(Schema.String))
+})
+
 export const Receipt = Schema.Struct({
   transaction_hash: Felt,
   finality_status: Status,
