@@ -69,10 +69,10 @@ export const reading = <A, E, R>(query: Effect.Effect<A, E, R>) =>
     )
   }).pipe(withDatabase({ create: false }))
 
+/** Changes the database, in transactions of its own. */
+export const changing = <A, E, R>(change: Effect.Effect<A, E, R>) =>
+  Effect.andThen(refuseIfNotMigrated, change).pipe(withDatabase({ create: false }))
+
 /** Changes the database in one transaction: all of it, or nothing. */
 export const writing = <A, E, R>(change: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const sql = yield* PgClient.PgClient
-    yield* refuseIfNotMigrated
-    return yield* sql.withTransaction(change)
-  }).pipe(withDatabase({ create: false }))
+  changing(Effect.flatMap(PgClient.PgClient, (sql) => sql.withTransaction(change)))
