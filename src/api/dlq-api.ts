@@ -64,14 +64,19 @@ const Cursor = Schema.String.pipe(
 const Reason = Schema.String.pipe(
   Schema.check(
     Schema.makeFilter((text: string) => (isReason(text) ? true : reasonRule), {
-      jsonSchema: { minLength: 1, maxLength: maxReasonLength }
+      toJsonSchema: () => ({ minLength: 1, maxLength: maxReasonLength })
     })
   )
 ).annotate({ description: "why: it stands in the job's history" })
 
 const wholeNumber = (max: number, message: string) =>
-  Schema.Int.annotate({ message }).pipe(
-    Schema.check(Schema.isBetween({ minimum: 1, maximum: max }, { message }))
+  Schema.Number.pipe(
+    Schema.check(
+      Schema.makeFilter(
+        (value: number) => (Number.isInteger(value) && value >= 1 && value <= max ? true : message),
+        { toJsonSchema: () => ({ type: "integer", minimum: 1, maximum: max }) }
+      )
+    )
   )
 
 export const DecisionBody = Schema.Struct({ reason: Reason })

@@ -21,6 +21,9 @@ const maxCallSeconds = 10
 /** The replay itself, and as long again as the database may take for any call. */
 const callTimeout = Duration.seconds(maxCallSeconds + 5)
 
+export const jobsOfCall = (limit: number, rate: number): number =>
+  Math.min(limit, rate * maxCallSeconds)
+
 export const dlq = HttpApiBuilder.group(
   Api,
   "dlq",
@@ -79,7 +82,7 @@ export const dlq = HttpApiBuilder.group(
           }
           const { reason } = body
           const operator = yield* operatorName
-          const max_jobs = Math.min(limit, rate * maxCallSeconds)
+          const max_jobs = jobsOfCall(limit, rate)
           const { replayed, until } = yield* orUnavailableAfter(callTimeout)(
             deadLetters.replayAll({ filter, max_jobs, rate, operator, reason })
           )
