@@ -13,10 +13,10 @@ import { appendAudit } from "../event-log/audit-log.ts"
 import { uuids } from "../event-log/columns.ts"
 import { type DeadLetterFilter, isDeadLetter } from "./dead-letter-filter.ts"
 import { maxMaxJobs, maxRate } from "./dead-letter-limits.ts"
+import { type DeadLetterQueries, deadLetterQueries } from "./dead-letter-queries.ts"
 import { stateName } from "./deposit-state.ts"
 import { Deposits } from "./deposits.ts"
 import { type Advance, advance, TransitionRefused } from "./job.ts"
-import { type JobView, type ViewRow, viewColumns, viewOf } from "./job-queries.ts"
 import { type JobRow, jobColumns, jobFromRow } from "./job-row.ts"
 import { JobSignal } from "./job-signal.ts"
 
@@ -37,15 +37,6 @@ export type Outcome = { readonly job_id: JobId } & (
   | { readonly outcome: "unknown" }
 )
 
-/** What dead-lettered how many. */
-export interface CauseCount {
-  readonly chain: string
-  readonly error_type: string | null
-  /** Its beginning. */
-  readonly failure_reason: string | null
-  readonly count: number
-}
-
 export interface BulkReplay extends Decision {
   readonly filter: DeadLetterFilter
   readonly max_jobs: number
@@ -57,17 +48,7 @@ export interface BulkReplay extends Decision {
 
 export class DeadLetters extends Context.Service<
   DeadLetters,
-  {
-    /** The newest deposits first; those after `before`, the last of the page before. */
-    readonly list: (
-      filter: DeadLetterFilter,
-      page: { readonly before?: JobId | undefined; readonly limit: number }
-    ) => Effect.Effect<ReadonlyArray<JobView>, SqlError.SqlError>
-    readonly count: (filter: DeadLetterFilter) => Effect.Effect<number, SqlError.SqlError>
-    /** The most frequent causes among the newest dead letters. */
-    readonly causes: (
-      filter: DeadLetterFilter
-    ) => Effect.Effect<ReadonlyArray<CauseCount>, SqlError.SqlError>
+  DeadLetterQueries & {
     /** Back to pending, also what was settled without a credit. Outcomes in the order of the ids. */
     readonly replay: (
       ids: ReadonlyArray<JobId>,
@@ -191,7 +172,7 @@ export class DeadLetters extends Context.Service<
           const { count, isEnd, last } = yield* replayBatch(bulk, after, size)
           replayed += count
           after = last
-          yield* signal.announce
+          if (count > 0) yield* signal.announce
           yield* bulk.onBatch?.(replayed) ?? Effect.void
           if (isEnd) break
           // Also after the last batch: who comes again at once is no faster than the rate.
@@ -202,29 +183,7 @@ export class DeadLetters extends Context.Service<
       })
 
       return DeadLetters.of({
-        list: (filter, { before, limit }) =>
-          sql<ViewRow>`
-            SELECT ${viewColumns(sql)} FROM funding_event_jobs
-            WHERE ${isDeadLetter(sql, filter, { before })}
-            ORDER BY id DESC
-            LIMIT ${limit}`.pipe(Effect.map((rows) => rows.map(viewOf))),
-        count: (filter) =>
-          sql<{ count: number }>`
-            SELECT count(*)::integer AS count FROM funding_event_jobs
-            WHERE ${isDeadLetter(sql, filter)}`.pipe(Effect.map(([row]) => row?.count ?? 0)),
-        causes: (filter) =>
-          sql<CauseCount>`
-            SELECT chain, error_type, left(failure_reason, ${maxCauseLength}) AS failure_reason,
-                   count(*)::integer AS count
-            FROM (
-              SELECT chain, error_type, failure_reason FROM funding_event_jobs
-              WHERE ${isDeadLetter(sql, filter)}
-              ORDER BY id DESC
-              LIMIT ${maxCounted}
-            ) AS newest
-            GROUP BY 1, 2, 3
-            ORDER BY count DESC, 1, 2, 3
-            LIMIT ${maxCauses}`,
+        ...deadLetterQueries(sql),
         replay: named("dlq.replayed"),
         replayAll,
         discard: named("dlq.discarded")
@@ -235,11 +194,6 @@ export class DeadLetters extends Context.Service<
 
 /** Jobs in one transaction. */
 const maxBatch = 500
-
-/** More causes than a person reads, found among so many dead letters. */
-const maxCauses = 20
-const maxCounted = 10_000
-const maxCauseLength = 200
 
 const auditActions = { "dlq.replayed": "replay_dlq", "dlq.discarded": "discard_dlq" } as const
 

@@ -374,6 +374,36 @@ layer(testLayer)("dead letters", (it) => {
     })
   )
 
+  it.effect("wake the workers when they are replayed", () =>
+    Effect.gen(function* () {
+      const tenant = tenantOfItsOwn()
+      const [first, second] = yield* deadLettered(manyOf(tenant, 3))
+      if (first === undefined || second === undefined) return assert.fail()
+      yield* TestClock.adjust("1 minute")
+      let announced = 0
+      // A fake that counts: what the real one does is shown by its own tests.
+      const counting = Layer.succeed(JobSignal, {
+        announce: Effect.sync(() => {
+          announced += 1
+        }),
+        next: Effect.succeed(Effect.never),
+        wake: Effect.void
+      })
+      yield* Effect.gen(function* () {
+        const letters = yield* DeadLetters
+        yield* letters.discard([first.id], decision)
+        assert.strictEqual(announced, 0)
+        yield* letters.replay([second.id], decision)
+        assert.strictEqual(announced, 1)
+        const bulk = { ...decision, filter: { tenants: [tenant] }, max_jobs: 10, rate: 10 }
+        assert.strictEqual((yield* letters.replayAll(bulk)).replayed, 1)
+        assert.strictEqual(announced, 2)
+        yield* letters.replayAll(bulk)
+        assert.strictEqual(announced, 2)
+      }).pipe(Effect.provide(Layer.fresh(DeadLetters.layer).pipe(Layer.provide(counting))))
+    })
+  )
+
   it.effect("refuse a bulk replay without bounds", () =>
     Effect.gen(function* () {
       const letters = yield* DeadLetters

@@ -1,6 +1,7 @@
 /** Dead letters as a table, or as JSON; or what dead-lettered how many. */
 import { Clock, Console, Effect } from "effect"
-import { type CauseCount, DeadLetters } from "../../deposits/dead-letters.ts"
+import type { CauseCount } from "../../deposits/dead-letter-queries.ts"
+import { DeadLetters } from "../../deposits/dead-letters.ts"
 import type { JobView } from "../../deposits/job-queries.ts"
 import { reading } from "./command-database.ts"
 import { deadLettersLayer, type FilterInput, filterOf } from "./dlq-database.ts"
