@@ -4,13 +4,15 @@ import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { jobsOfCall } from "../../src/api/dlq-handlers.ts"
 import { JobView } from "../../src/api/views.ts"
+import type { Verdict } from "../../src/chains/validator.ts"
 import type { ApiToken } from "../../src/config/surehook-config.ts"
 import type { Deposits, ReceivedClaim } from "../../src/deposits/deposits.ts"
 import { SourceId, TenantId } from "../../src/domain/ids.ts"
 import { deadLettered } from "../deposits/dead-lettered.ts"
-import { newJobs, received, receivedMany } from "../deposits/jobs.ts"
-import { eventsOf, get, jobOf } from "../support/api.ts"
+import { localchain, newJobs, received, receivedMany } from "../deposits/jobs.ts"
+import { awaitStatus, balancesOf, eventsOf, get, jobOf, send } from "../support/api.ts"
 import { TestDatabase } from "../support/postgres.ts"
+import { confirmed, validatorOf } from "../support/scripted-validator.ts"
 import {
   configOf,
   operatorToken,
@@ -383,6 +385,65 @@ layer(Service.layer, { excludeTestServices: true })("/v1/dlq", (it) => {
       for (const path of ["/v1/dlq/{job_id}/replay", "/v1/dlq/{job_id}/discard"] as const) {
         assert.includeMembers(Object.keys(paths[path].post.responses), [...answers, "404", "409"])
       }
+    })
+  )
+})
+
+layer(TestDatabase.layerUrl, { excludeTestServices: true })("a replay over HTTP", (it) => {
+  it.effect("has the deposit credited once, when the chain shows it after all", () =>
+    Effect.gen(function* () {
+      const { url: databaseUrl } = yield* TestDatabase
+      let isRepaired = false
+      const mismatch: Verdict = {
+        _tag: "Mismatch",
+        reason: "another token",
+        expected: {},
+        found: {},
+        evidence: {}
+      }
+      const { url } = yield* startService({
+        databaseUrl,
+        // Only a signal wakes the workers.
+        env: { FUNDING_WORKER_POLL_INTERVAL: "1h" },
+        validator: validatorOf(
+          (claim) => Effect.sync(() => (isRepaired ? confirmed(claim) : mismatch)),
+          Effect.succeed([localchain])
+        )
+      })
+      const to_address = `0x${"d1".repeat(20)}`
+      const { job_id } = yield* send(url, {
+        chain: localchain,
+        tx_hash: `0x${"e".repeat(64)}`,
+        token: "ETH",
+        amount: "1.5",
+        to_address
+      })
+      yield* awaitStatus(url, job_id, "dlq")
+      isRepaired = true
+      for (let round = 0; round < 2; round++) {
+        const answer = yield* request(`${url}/v1/dlq/${job_id}/replay`, {
+          method: "POST",
+          body: JSON.stringify({ reason: "the token's contract was wrong in the config" }),
+          headers: {
+            authorization: `Bearer ${operatorToken}`,
+            "content-type": "application/json"
+          }
+        })
+        assert.strictEqual(answer.status, round === 0 ? 200 : 409, answer.text)
+        yield* awaitStatus(url, job_id, "completed")
+        assert.deepStrictEqual(yield* balancesOf(url, localchain, to_address), { ETH: "1.5" })
+      }
+      assert.deepStrictEqual(
+        (yield* eventsOf(url, job_id)).map(({ type }) => type),
+        [
+          "deposit.received",
+          "processing.started",
+          "attempt.failed",
+          "dlq.replayed",
+          "processing.started",
+          "deposit.credited"
+        ]
+      )
     })
   )
 })
