@@ -13,6 +13,7 @@ import { apiRoutes } from "./api/handlers.ts"
 import { chainsLayer } from "./chains/chains.ts"
 import type { Validator } from "./chains/validator.ts"
 import { Settings } from "./config/settings.ts"
+import { DeadLetters } from "./deposits/dead-letters.ts"
 import { Deposits } from "./deposits/deposits.ts"
 import { JobQueries } from "./deposits/job-queries.ts"
 import { JobSignal } from "./deposits/job-signal.ts"
@@ -71,7 +72,9 @@ export const serviceWith = <E, R>(parts: {
   Layer.mergeAll(workers, http).pipe(
     Layer.provideMerge(httpServer),
     Layer.provide(parts.validator),
-    Layer.provideMerge(Layer.mergeAll(JobQueries.layer, Ledger.layer, parts.intake)),
+    Layer.provideMerge(
+      Layer.mergeAll(JobQueries.layer, DeadLetters.layer, Ledger.layer, parts.intake)
+    ),
     Layer.provideMerge(Layer.mergeAll(Addresses.layer, Deposits.layer, JobSignal.layer)),
     Layer.provideMerge(database),
     Layer.provide(pooledRandomLayer)

@@ -1,11 +1,12 @@
 /** The endpoints at which addresses are registered and listed. */
-import { Effect, Result, Schema } from "effect"
+import { Result, Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { maxRegistrations } from "../addresses/addresses.ts"
 import { AccountReference } from "../addresses/registration.ts"
 import { ChainName } from "../domain/chain.ts"
 import { TenantId } from "../domain/ids.ts"
 import { Authorization } from "./authorization.ts"
+import { pageLimit } from "./page-limit.ts"
 import {
   ConflictProblem,
   ForbiddenProblem,
@@ -82,14 +83,6 @@ const Cursor = Schema.String.pipe(
   Schema.decodeTo(PageKey)
 )
 
-const limitRule = `must be a whole number from 1 to ${maxLimit}`
-
-const Limit = Schema.String.pipe(
-  Schema.check(Schema.isPattern(/^\d{1,9}$/, { message: limitRule })),
-  Schema.decodeTo(Schema.NumberFromString),
-  Schema.check(Schema.isBetween({ minimum: 1, maximum: maxLimit }, { message: limitRule }))
-)
-
 export const addresses = HttpApiGroup.make("addresses")
   .add(
     HttpApiEndpoint.post("register", "/v1/addresses", {
@@ -103,7 +96,7 @@ export const addresses = HttpApiGroup.make("addresses")
         chain: Schema.optionalKey(ChainName),
         account_reference: Schema.optionalKey(AccountReference),
         cursor: Schema.optionalKey(Cursor),
-        limit: Limit.pipe(Schema.withDecodingDefaultKey(Effect.succeed(`${defaultLimit}`)))
+        limit: pageLimit(maxLimit, defaultLimit)
       },
       success: Schema.Struct({
         addresses: Schema.Array(AddressView),

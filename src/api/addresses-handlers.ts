@@ -1,6 +1,5 @@
 /** Registering and listing addresses: who may, what is taken, and what is refused. */
 import { Effect, Predicate, Result, type Schema } from "effect"
-import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import {
   type AddressConflict,
@@ -17,14 +16,14 @@ import {
 } from "../addresses/registration.ts"
 import { SurehookConfig } from "../config/surehook-config.ts"
 import { decoder } from "../ingest/fields.ts"
-import { parseJsonBody } from "../ingest/json-body.ts"
-import { type FieldFault, problemResponse, refuse } from "../ingest/problem.ts"
-import { rawBody } from "../ingest/raw-body.ts"
+import type { FieldFault } from "../ingest/problem.ts"
 import { AddressesToRegister } from "./addresses-api.ts"
 import { Api } from "./api.ts"
-import { Caller, maySee } from "./authorization.ts"
+import { Caller } from "./authorization.ts"
+import { jsonOf, orProblemResponse } from "./json-request.ts"
+import { mustOperate, mustSee } from "./may.ts"
 import { orUnavailable } from "./or-unavailable.ts"
-import { Conflict, Forbidden, Invalid } from "./problems.ts"
+import { Conflict, Invalid } from "./problems.ts"
 
 /** More would only hide the first. */
 const maxNamedFaults = 100
@@ -40,11 +39,7 @@ export const addresses = HttpApiBuilder.group(
       .handleRaw("register", ({ request }) =>
         Effect.gen(function* () {
           const caller = yield* Caller
-          if (caller.role !== "operator" && caller.role !== "admin") {
-            return yield* new Forbidden({
-              detail: `addresses are registered with a token of the role operator or admin, and this one's is ${caller.role}`
-            })
-          }
+          yield* mustOperate("addresses are registered")
           const body = yield* decodeBody(yield* jsonOf(request))
           yield* mustSee(body.tenant_id)
           const registrations = yield* checkAll(registrable, body)
@@ -52,9 +47,7 @@ export const addresses = HttpApiBuilder.group(
             Effect.catchTag("AddressConflict", (conflict) => Effect.fail(conflictOf(conflict))),
             orUnavailable
           )
-        }).pipe(
-          Effect.catchTag("WebhookProblem", (problem) => Effect.succeed(problemResponse(problem)))
-        )
+        }).pipe(orProblemResponse)
       )
       .handle(
         "list",
@@ -83,20 +76,6 @@ export const addresses = HttpApiBuilder.group(
       )
   })
 )
-
-/** The same for a tenant that there is and for one that there is not. */
-const mustSee = Effect.fnUntraced(function* (tenantId: string) {
-  if (!maySee(yield* Caller, tenantId)) {
-    return yield* new Forbidden({ detail: "this token is not for that tenant" })
-  }
-})
-
-const jsonOf = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-  const json = parseJsonBody(yield* rawBody(request))
-  return Result.isFailure(json)
-    ? yield* refuse({ code: "malformed", detail: json.failure })
-    : json.success
-})
 
 const decode = decoder(AddressesToRegister)
 

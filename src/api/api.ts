@@ -3,68 +3,11 @@ import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { addresses } from "./addresses-api.ts"
 import { Authorization } from "./authorization.ts"
+import { dlq } from "./dlq-api.ts"
 import { AmbiguousProblem, NotFoundProblem, UnavailableProblem } from "./problems.ts"
+import { EventView, JobView } from "./views.ts"
 
-const Time = Schema.String.annotate({ description: "ISO 8601, UTC, milliseconds" })
-const NullableTime = Schema.NullOr(Time)
-const NullableText = Schema.NullOr(Schema.String)
-
-/** A row of `funding_event_jobs`. */
-export const JobView = Schema.Struct({
-  id: Schema.String,
-  tenant_id: Schema.String,
-  environment: Schema.String,
-  source: Schema.String,
-  chain: Schema.String,
-  tx_hash: Schema.String,
-  token: Schema.String,
-  amount: Schema.String.annotate({ description: "decimal, in whole tokens" }),
-  to_address: Schema.String,
-  transfer_index: Schema.NullOr(Schema.Int),
-  transfer_key: Schema.String,
-  status: Schema.Literals(["pending", "processing", "failed", "dlq", "completed"]),
-  sub_state: NullableText,
-  sequence: Schema.Int,
-  priority: Schema.Int,
-  attempt_count: Schema.Int,
-  max_attempts: Schema.Int,
-  lost_worker_count: Schema.Int.annotate({
-    description: "workers lost in a row while they held it"
-  }),
-  last_error: NullableText,
-  error_type: NullableText,
-  failure_reason: NullableText,
-  settled_because: Schema.NullOr(
-    Schema.Literals(["not_seen", "reversed", "reverted", "discarded"])
-  ).annotate({ description: "what ended it in failed.settled" }),
-  first_seen_at: Time,
-  last_attempt_at: NullableTime,
-  next_retry_at: NullableTime,
-  completed_at: NullableTime,
-  moved_to_dlq_at: NullableTime,
-  lease_until: NullableTime,
-  leased_by: NullableText,
-  provider_report: Schema.Literals(["seen", "confirmed", "removed", "dropped"]),
-  ledger_transaction_id: NullableText,
-  webhook_payload: Schema.Json,
-  trace_parent: NullableText
-})
-
-/** A row of `deposit_events`. Hashes are hex; see CONTRIBUTING.md on how to recompute them. */
-export const EventView = Schema.Struct({
-  job_id: Schema.String,
-  sequence: Schema.Int,
-  type: Schema.String,
-  schema_version: Schema.Int,
-  from_state: NullableText,
-  to_state: Schema.String,
-  actor: Schema.String,
-  trace_id: NullableText,
-  recorded_at: Time,
-  data: Schema.JsonObject,
-  previous_hash: Schema.String,
-  hash: Schema.String
-})
+export { EventView, JobView }
 
 const jobs = HttpApiGroup.make("jobs")
   .add(
@@ -90,7 +33,7 @@ const accounts = HttpApiGroup.make("accounts")
         environment: Schema.optionalKey(Schema.String)
       },
       success: Schema.Struct({
-        account_reference: NullableText.annotate({
+        account_reference: Schema.NullOr(Schema.String).annotate({
           description: "whose the address is; null if it is not registered"
         }),
         balances: Schema.Array(Schema.Struct({ token: Schema.String, amount: Schema.String }))
@@ -111,5 +54,5 @@ const health = HttpApiGroup.make("health").add(
 )
 
 export class Api extends HttpApi.make("surehook")
-  .add(jobs, accounts, addresses, health)
+  .add(jobs, accounts, addresses, dlq, health)
   .annotateMerge(OpenApi.annotations({ title: "Surehook" })) {}

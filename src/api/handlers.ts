@@ -8,15 +8,17 @@ import { registrableOf } from "../addresses/registration.ts"
 import { type ApiToken, SurehookConfig } from "../config/surehook-config.ts"
 import { JobQueries } from "../deposits/job-queries.ts"
 import { type Address, type ChainName, canonicalAddress } from "../domain/chain.ts"
-import { jobIdFromText, type TenantId } from "../domain/ids.ts"
+import type { TenantId } from "../domain/ids.ts"
 import { readEvents } from "../event-log/event-log.ts"
 import { Ledger } from "../ledger/ledger.ts"
 import { addresses } from "./addresses-handlers.ts"
 import { Api } from "./api.ts"
 import { Authorization, Caller, maySee } from "./authorization.ts"
+import { dlq } from "./dlq-handlers.ts"
 import { orUnavailable } from "./or-unavailable.ts"
 import { Ambiguous, NotFound, Unauthorized, Unavailable } from "./problems.ts"
 import { checkedQueryLayer } from "./query-check.ts"
+import { visibleJobOf } from "./visible-job.ts"
 
 const readinessTimeout = Duration.seconds(2)
 
@@ -24,21 +26,8 @@ const jobs = HttpApiBuilder.group(
   Api,
   "jobs",
   Effect.fn(function* (handlers) {
-    const queries = yield* JobQueries
+    const visibleJob = visibleJobOf(yield* JobQueries)
     const sql = yield* PgClient.PgClient
-
-    /** Another tenant's job is answered like one that does not exist. */
-    const visibleJob = Effect.fnUntraced(function* (text: string) {
-      const id = jobIdFromText(text)
-      const job = id === undefined ? undefined : yield* queries.find(id)
-      const caller = yield* Caller
-      if (job === undefined || !maySee(caller, job.tenant_id)) {
-        return yield* new NotFound({
-          detail: "there is no such job: job_id is what the answer to the webhook says"
-        })
-      }
-      return job
-    })
 
     return handlers.handleAll({
       get: ({ params }) => orUnavailable(visibleJob(params.job_id)),
@@ -176,6 +165,6 @@ const authorization = Layer.effect(
 )
 
 export const apiRoutes = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-  Layer.provide([jobs, accounts, addresses, health]),
+  Layer.provide([jobs, accounts, addresses, dlq, health]),
   Layer.provide([authorization, checkedQueryLayer])
 )

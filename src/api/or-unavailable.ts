@@ -7,13 +7,19 @@ import { Unavailable } from "./problems.ts"
 const databaseTimeout = Duration.seconds(5)
 
 export const orUnavailable = <A, E, R>(effect: Effect.Effect<A, E | SqlError.SqlError, R>) =>
-  effect.pipe(
-    Effect.catchIf(isSqlError, (error) =>
-      Effect.logWarning(`the database did not answer the API: ${error.message}`).pipe(
-        Effect.andThen(Effect.fail(unavailable))
-      )
-    ),
-    Effect.timeoutOrElse({ duration: databaseTimeout, orElse: () => Effect.fail(unavailable) })
-  )
+  orUnavailableAfter(databaseTimeout)(effect)
+
+/** For what takes its time also while the database answers. */
+export const orUnavailableAfter =
+  (duration: Duration.Duration) =>
+  <A, E, R>(effect: Effect.Effect<A, E | SqlError.SqlError, R>) =>
+    effect.pipe(
+      Effect.catchIf(isSqlError, (error) =>
+        Effect.logWarning(`the database did not answer the API: ${error.message}`).pipe(
+          Effect.andThen(Effect.fail(unavailable))
+        )
+      ),
+      Effect.timeoutOrElse({ duration, orElse: () => Effect.fail(unavailable) })
+    )
 
 const unavailable = new Unavailable({ detail: "the database does not answer: ask again later" })

@@ -46,6 +46,12 @@ export class Conflict extends Schema.Error<Conflict>("surehook/api/Conflict")(
   { httpApiStatus: 409 }
 ) {}
 
+/** The job is in a state in which this cannot be done. */
+export class WrongState extends Schema.Error<WrongState>("surehook/api/WrongState")(
+  problemFields(409, "Conflict"),
+  { httpApiStatus: 409 }
+) {}
+
 export class Invalid extends Schema.Error<Invalid>("surehook/api/Invalid")(
   { ...problemFields(422, "Invalid fields"), errors: FieldErrors },
   { httpApiStatus: 422 }
@@ -62,5 +68,6 @@ export const ForbiddenProblem = Forbidden.pipe(asProblem)
 export const NotFoundProblem = NotFound.pipe(asProblem)
 export const AmbiguousProblem = Ambiguous.pipe(asProblem)
 export const ConflictProblem = Conflict.pipe(asProblem)
+export const WrongStateProblem = WrongState.pipe(asProblem)
 export const InvalidProblem = Invalid.pipe(asProblem)
 export const UnavailableProblem = Unavailable.pipe(asProblem)

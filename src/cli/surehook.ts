@@ -14,6 +14,7 @@ import { CliConfig, CliOutput, Command, Flag, GlobalFlag } from "effect/cli"
 import { demoCommand } from "../demo/demo-command.ts"
 import { addresses } from "./addresses.ts"
 import { config } from "./config.ts"
+import { dlq } from "./dlq.ts"
 import { jobs } from "./jobs.ts"
 import { migrate } from "./migrate.ts"
 import { reconcile } from "./reconcile.ts"
@@ -37,7 +38,17 @@ const description = `Turns webhooks of crypto deposits into credits, exactly onc
 
 const surehook = Command.make("surehook").pipe(
   Command.withDescription(description),
-  Command.withSubcommands([serve, demoCommand, send, jobs, addresses, reconcile, config, migrate])
+  Command.withSubcommands([
+    serve,
+    demoCommand,
+    send,
+    jobs,
+    dlq,
+    addresses,
+    reconcile,
+    config,
+    migrate
+  ])
 )
 
 /** Wrong usage: what is wrong and where to read on, not pages of help that hide it. */

@@ -37,7 +37,7 @@ export class JobQueries extends Context.Service<
     JobQueries,
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
-      const columns = sql`${jobColumns(sql)}, transfer_key, webhook_payload`
+      const columns = viewColumns(sql)
 
       return JobQueries.of({
         find: (id) =>
@@ -62,9 +62,16 @@ export class JobQueries extends Context.Service<
   )
 }
 
-type ViewRow = JobRow & { readonly transfer_key: string; readonly webhook_payload: Schema.Json }
+/** What a query must select to get a ViewRow. */
+export const viewColumns = (sql: PgClient.PgClient) =>
+  sql`${jobColumns(sql)}, transfer_key, webhook_payload`
 
-const viewOf = (row: ViewRow): JobView => {
+export type ViewRow = JobRow & {
+  readonly transfer_key: string
+  readonly webhook_payload: Schema.Json
+}
+
+export const viewOf = (row: ViewRow): JobView => {
   const { id, sequence, trace_parent, state } = jobFromRow(row)
   return {
     ...state.context,

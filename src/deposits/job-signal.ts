@@ -67,6 +67,18 @@ export class JobSignal extends Context.Service<
       })
     })
   )
+
+  /** For a command, which only tells, and at once: it may end before anything is sent later. */
+  static readonly layerTelling = Layer.effect(
+    JobSignal,
+    Effect.map(PgClient.PgClient, (sql) =>
+      JobSignal.of({
+        announce: Effect.ignoreCause(sql.notify(channel, "")),
+        next: Effect.succeed(Effect.never),
+        wake: Effect.void
+      })
+    )
+  )
 }
 
 const channel = "surehook_jobs"

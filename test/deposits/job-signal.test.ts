@@ -25,6 +25,22 @@ layer(TestDatabase.layerUrl, { excludeTestServices: true })("a signal", (it) => 
     }).pipe(Effect.scoped, Effect.timeout("20 seconds"))
   )
 
+  it.effect("of a command is heard at once, and keeps none of its connections", () =>
+    Effect.gen(function* () {
+      const { url } = yield* TestDatabase
+      const there = yield* openSignal
+      yield* yield* there.next
+      const next = yield* there.next
+      const telling = JobSignal.layerTelling.pipe(
+        Layer.provide(clientLayer({ url, maxConnections: 1 }))
+      )
+      yield* Effect.flatMap(JobSignal, ({ announce }) => announce).pipe(
+        Effect.provide(Layer.fresh(telling))
+      )
+      yield* next
+    }).pipe(Effect.scoped, Effect.timeout("20 seconds"))
+  )
+
   it.effect("that comes while one looks for work is not missed", () =>
     Effect.gen(function* () {
       const signal = yield* openSignal

@@ -1,5 +1,4 @@
 /** What both ways to register addresses on the command line have in common. */
-import { userInfo } from "node:os"
 import { Effect, Layer, type Option } from "effect"
 import { Addresses } from "../../addresses/addresses.ts"
 import { type Registrable, registrableOf } from "../../addresses/registration.ts"
@@ -8,15 +7,7 @@ import { SurehookConfig } from "../../config/surehook-config.ts"
 import { configLayer } from "../../ingest/config-layer.ts"
 import { refuse } from "../failure.ts"
 import { writing } from "./command-database.ts"
-
-/** Who registers. A container's user may have no name. */
-const registrar = Effect.sync(() => {
-  try {
-    return `cli:${userInfo().username}`
-  } catch {
-    return "cli:unknown"
-  }
-})
+import { operatorName } from "./operator-name.ts"
 
 /** One transaction, with what the config knows. */
 export const registering = <A, E, R>(
@@ -24,7 +15,7 @@ export const registering = <A, E, R>(
 ) =>
   Effect.gen(function* () {
     const known = registrableOf(yield* SurehookConfig)
-    return yield* register(known, yield* registrar)
+    return yield* register(known, yield* operatorName)
   }).pipe(
     Effect.provide(
       Layer.merge(Addresses.layer, configLayer.pipe(Layer.provideMerge(Settings.layer)))

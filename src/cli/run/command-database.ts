@@ -72,18 +72,18 @@ export const reading = <A, E, R>(query: Effect.Effect<A, E, R>) =>
     )
   }).pipe(withDatabase({ create: false }))
 
+/** Changes the database, in transactions of its own. */
+export const changing = <A, E, R>(change: Effect.Effect<A, E, R>) =>
+  Effect.andThen(refuseIfNotMigrated, change).pipe(withDatabase({ create: false }))
+
 /** Changes the database in one transaction: all of it, or nothing. */
 export const writing = <A, E, R>(change: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const sql = yield* PgClient.PgClient
-    yield* refuseIfNotMigrated
-    return yield* sql.withTransaction(change)
-  }).pipe(withDatabase({ create: false }))
+  changing(Effect.flatMap(PgClient.PgClient, (sql) => sql.withTransaction(change)))
 
-/** Does what the service does, in transactions of its own. */
+const workingConnections = 10
+
+/** Does what the service does, side by side. */
 export const working = <A, E, R>(work: Effect.Effect<A, E, R>) =>
   Effect.andThen(refuseIfNotMigrated, work).pipe(
     withDatabase({ create: false, maxConnections: workingConnections })
   )
-
-const workingConnections = 10

@@ -68,7 +68,8 @@ const describe = (job: JobView, events: ReadonlyArray<EventRecord>, screen: Scre
     }),
     "",
     paint("Events (UTC)", "bold"),
-    ...timeline(events, screen)
+    ...timeline(events, screen),
+    ...nextSteps(job)
   ].join("\n")
 }
 
@@ -82,4 +83,17 @@ const timeline = (events: ReadonlyArray<EventRecord>, screen: Screen): ReadonlyA
       screen.paint(indented(4, `${actor}  ${eventText(event)}`, screen), "dim")
     ]
   })
+}
+
+/** What an operator can do now, if it waits for one. */
+const nextSteps = ({ id, status, sub_state }: JobView): ReadonlyArray<string> => {
+  const isDead = status === "dlq"
+  if (!isDead && sub_state !== "settled") return []
+  const command = (name: string) => `  npm run surehook -- dlq ${name} ${id} --reason "…"`
+  return [
+    "",
+    isDead ? "Try it again, or give it up:" : "It was settled without a credit. Try it again:",
+    command("replay"),
+    ...(isDead ? [command("discard")] : [])
+  ]
 }

@@ -1,6 +1,4 @@
 /** One pass of the reconciler, or a backfill, and what it did. */
-import { userInfo } from "node:os"
-import process from "node:process"
 import { Clock, Console, Effect, Layer, Option } from "effect"
 import { Addresses } from "../../addresses/addresses.ts"
 import { chainsLayer } from "../../chains/chains.ts"
@@ -17,6 +15,7 @@ import { Settlement } from "../../settlement/settlement.ts"
 import { WatchedCredits } from "../../settlement/watched-credits.ts"
 import { CommandFailed, refuse } from "../failure.ts"
 import { working } from "./command-database.ts"
+import { operatorName } from "./operator-name.ts"
 import { passText, scanText } from "./reconcile-text.ts"
 
 interface ReconcileInput {
@@ -26,7 +25,7 @@ interface ReconcileInput {
   readonly json: boolean
 }
 
-const layer = Reconciler.layerAs(`reconciler:cli:${process.pid}`).pipe(
+const layer = Reconciler.layerAs("reconciler:cli").pipe(
   Layer.provideMerge(chainsLayer),
   Layer.provide([Settlement.layer, WatchedCredits.layer, Addresses.layer, JobSignal.layer]),
   Layer.provide(creditorLayer),
@@ -49,7 +48,7 @@ export const reconcile = (input: ReconcileInput) =>
 const onePass = Effect.fnUntraced(function* ({ json }: ReconcileInput) {
   const reconciler = yield* Reconciler
   const startedAt = yield* Clock.currentTimeMillis
-  const report = yield* reconciler.pass(`reconciler:cli:${userName()}`)
+  const report = yield* reconciler.pass(`reconciler:${yield* operatorName}`)
   const millis = (yield* Clock.currentTimeMillis) - startedAt
   yield* Console.log(json ? JSON.stringify(report, null, 2) : passText(report, millis))
   const isBad = report.failed > 0 || report.ledger_differences > 0 || report.scans.some(hasFailed)
@@ -100,12 +99,3 @@ const watchedChain = Effect.fnUntraced(function* (named: Option.Option<string>) 
       : `${named.value} is not among the chains in surehook.yaml: ${[...chains.keys()].join(", ")}.`
   )
 })
-
-/** A container's user may have no name. */
-const userName = (): string => {
-  try {
-    return userInfo().username
-  } catch {
-    return "unknown"
-  }
-}
