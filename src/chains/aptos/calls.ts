@@ -58,14 +58,12 @@ export const blockAt = (endpoint: Endpoint, height: number, withTransactions: bo
       )
     )
 
-/** At least one transaction, and at most `limit`, the first of this version. */
+/** At least one transaction, the first of this version. */
 export const pageAt = (endpoint: Endpoint, version: number, limit: number) =>
   endpoint.call(
     `/transactions?start=${version}&limit=${limit}`,
     [],
-    Schema.Array(CommittedTransaction).pipe(
-      Schema.check(Schema.isMinLength(1), Schema.isMaxLength(limit))
-    )
+    Schema.NonEmptyArray(CommittedTransaction)
   )
 
 const resourceAt = <S extends Schema.ConstraintDecoder<unknown>>(

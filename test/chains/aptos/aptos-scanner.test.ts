@@ -192,6 +192,17 @@ layer(AptosNode.layer)("a scan of Aptos", (it) => {
       })
     )
 
+    it.effect("what the node shows of a transaction that failed", () =>
+      Effect.gen(function* () {
+        const { front } = yield* AptosNode
+        yield* rewritingBlocks((block) => ofTransactions(block, { success: false }))
+        const { found } = yield* scanned(committing([payment()])).pipe(
+          Effect.ensuring(front.setMode({ _tag: "Answer" }))
+        )
+        assert.deepStrictEqual(found, [])
+      })
+    )
+
     it.effect("nothing else because a foreign contract emits strange events beside it", () =>
       Effect.gen(function* () {
         const { front } = yield* AptosNode
@@ -281,6 +292,22 @@ layer(AptosNode.layer)("a scan of Aptos", (it) => {
       })
     )
 
+    it.effect("where the first gives a malformed block", () =>
+      Effect.gen(function* () {
+        const { front, ledger } = yield* AptosNode
+        const strange = yield* startAptosFront(ledger)
+        yield* strange.setMode({
+          _tag: "Rewrite",
+          rewrite: (path, answer) => (isBlock(path, answer) ? { status: 200, body: {} } : undefined)
+        })
+        const { scanner } = yield* openAptosScanner({ urls: [strange.url, front.url] })
+        const tx_hash = yield* ledger.commit([payment()])
+        const { height } = ledger.newest()
+        const found = yield* scanner.scan({ from: height, to: height }, watched)
+        assert.deepStrictEqual(claimsIn(found), [claimOf({ tx_hash, transfer_index: 1 })])
+      })
+    )
+
     it.effect("where the first fails in the middle", () =>
       Effect.gen(function* () {
         const { front, ledger } = yield* AptosNode
@@ -339,7 +366,21 @@ layer(AptosNode.layer)("a scan of Aptos", (it) => {
       ["an endless block", (block) => ({ ...block, last_version: "9007199254740991" })],
       [
         "a transaction too many",
-        (block) => ({ ...block, transactions: [...block.transactions, ...block.transactions] })
+        (block) => ({
+          ...block,
+          transactions: [
+            ...block.transactions,
+            { type: "block_epilogue_transaction", version: `${Number(block.last_version) + 1}` }
+          ]
+        })
+      ],
+      [
+        "a block of no transactions",
+        (block) => ({
+          ...block,
+          first_version: `${Number(block.last_version) + 1}`,
+          transactions: []
+        })
       ],
       [
         "a transaction left out",
@@ -386,7 +427,7 @@ layer(AptosNode.layer)("a scan of Aptos", (it) => {
       )
     }
 
-    it.effect("where a page is empty, too long or another one", () =>
+    it.effect("where a page is empty, repeats itself or is another one", () =>
       Effect.gen(function* () {
         const { front, ledger } = yield* AptosNode
         const { scanner } = yield* openAptosScanner()
