@@ -37,6 +37,7 @@ export const watch = Effect.fnUntraced(function* (
     ([symbol, token]) => [symbol, token, assetsOf(token)] as const
   )
   const assets = new Set(tokens.flatMap(([, , ofToken]) => ofToken))
+  // The others are types of coins, which have no stores.
   const fungibleAssets = [...assets]
     .filter((asset) => !asset.includes("::"))
     .map((asset) => Address.make(asset))
