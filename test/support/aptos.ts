@@ -1,6 +1,11 @@
-/** A fullnode's front over a ledger in memory, and the live validator that asks it. */
+/** A fullnode's front over a ledger in memory, and the live validator and the scanner that ask it. */
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
-import type { Validator } from "../../src/chains/validator.ts"
+import { CircuitBreaker } from "effect/persistence"
+import { aptos } from "../../src/chains/aptos/aptos-family.ts"
+import { makeAptosScanner } from "../../src/chains/aptos/aptos-scanner.ts"
+import { makeEndpoints } from "../../src/chains/rpc/endpoints.ts"
+import type { ChainScanner } from "../../src/chains/scanner.ts"
+import type { Validator, ValidatorError, Verdict } from "../../src/chains/validator.ts"
 import type { ChainConfig, RpcEndpointConfig, TokenConfig } from "../../src/config/chain-config.ts"
 import { type AptosFront, startAptosFront } from "../../src/demo/aptos/aptos-front.ts"
 import {
@@ -13,7 +18,7 @@ import { Amount } from "../../src/domain/amount.ts"
 import { Address, ChainName, type TxHash } from "../../src/domain/chain.ts"
 import { TokenSymbol } from "../../src/domain/ids.ts"
 import type { TransferClaim } from "../../src/domain/transfer.ts"
-import { liveValidator } from "./live-validator.ts"
+import { liveValidator, openMillis } from "./live-validator.ts"
 
 export const chainName = ChainName.make("aptos")
 export const usdc = TokenSymbol.make("USDC")
@@ -56,23 +61,53 @@ export interface AptosOptions {
   readonly urls?: ReadonlyArray<string>
 }
 
+const chainOf = (options: AptosOptions): Effect.Effect<ChainConfig, never, AptosNode> =>
+  Effect.map(AptosNode, ({ front, ledger }) => ({
+    name: chainName,
+    kind: "aptos",
+    chain_id: options.chainId ?? ledger.chainId,
+    rpc:
+      options.endpoints ??
+      (options.urls ?? [front.url]).map((url) => ({ url: Redacted.make(url) })),
+    confirmations: "finalized",
+    tokens
+  }))
+
+const threshold = 1000
+
 /** With a fresh cache and fresh circuits. */
 export const openAptosValidator = (
   options: AptosOptions = {}
 ): Effect.Effect<Validator["Service"], never, AptosNode | Scope.Scope> =>
+  Effect.flatMap(chainOf(options), (chain) => liveValidator(chain, { threshold }))
+
+export interface AptosScan {
+  readonly scanner: ChainScanner
+  /** By the validator over the same endpoints. */
+  readonly verify: (claim: TransferClaim) => Effect.Effect<Verdict, ValidatorError>
+}
+
+export const openAptosScanner = (
+  options: AptosOptions = {}
+): Effect.Effect<AptosScan, never, AptosNode | Scope.Scope> =>
   Effect.gen(function* () {
-    const { front, ledger } = yield* AptosNode
-    const urls = options.urls ?? [front.url]
-    const chain: ChainConfig = {
-      name: chainName,
-      kind: "aptos",
-      chain_id: options.chainId ?? ledger.chainId,
-      rpc: options.endpoints ?? urls.map((url) => ({ url: Redacted.make(url) })),
-      confirmations: "finalized",
-      tokens
-    }
-    return yield* liveValidator(chain, { threshold: 1000 })
-  })
+    const chain = yield* chainOf(options)
+    const breaker = yield* CircuitBreaker.make({
+      tripPolicy: CircuitBreaker.consecutive(threshold),
+      openDuration: openMillis
+    })
+    const endpoints = yield* makeEndpoints(chain, aptos, breaker)
+    const validator = yield* aptos.makeValidator(chain, endpoints)
+    return {
+      scanner: yield* makeAptosScanner(chain, endpoints),
+      verify: (claim) => {
+        const token = tokens.get(claim.token)
+        return token === undefined
+          ? Effect.die(`the chain has no ${claim.token}`)
+          : validator.verify(claim, token)
+      }
+    } satisfies AptosScan
+  }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
 
 export const claimOf = (
   claim: Partial<TransferClaim> & { readonly tx_hash: TxHash }

@@ -69,6 +69,9 @@ export const LedgerInfo = Schema.Struct({
 })
 export type LedgerInfo = typeof LedgerInfo.Type
 
+/** The same answer, for who has to know how far back the node remembers. */
+export const HeldRange = Schema.Struct({ block_height: SafeU64, oldest_block_height: SafeU64 })
+
 export const Block = Schema.Struct({
   block_height: SafeU64,
   block_hash: Hash,
@@ -113,6 +116,25 @@ export const Transaction = Schema.Union([
   })
 ])
 export type Transaction = typeof Transaction.Type
+
+/** One of a block, of which those that no account sent are not looked at: the chain may get new ones. */
+export const CommittedTransaction = Schema.Union([
+  UserTransaction,
+  Schema.Struct({
+    type: Schema.String.pipe(
+      Schema.check(Schema.isPattern(/^(?!user_|pending_)[a-z_]{1,64}_transaction$/))
+    ),
+    version: SafeU64
+  })
+])
+export type CommittedTransaction = typeof CommittedTransaction.Type
+
+/** A block and its first transactions: a node gives of a block no more than of a page. */
+export const BlockAndPage = Schema.Struct({
+  ...Block.fields,
+  transactions: Schema.optionalKey(Schema.NullOr(Schema.Array(CommittedTransaction)))
+})
+export type BlockAndPage = typeof BlockAndPage.Type
 
 /** One resource that a transaction left behind, the only change of its kind that is read. */
 export const WrittenResource = Schema.Struct({

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { ChainFamily } from "../family.ts"
 import { makeRest } from "../rpc/rest.ts"
+import { makeAptosScanner } from "./aptos-scanner.ts"
 import { makeAptosValidator } from "./aptos-validator.ts"
 import { ledgerInfoOf } from "./calls.ts"
 
@@ -10,5 +11,6 @@ export const aptos: ChainFamily = {
   chainIdOf: (endpoint) => Effect.map(ledgerInfoOf(endpoint), ({ chain_id }) => chain_id),
   /** Aptos makes up to ten blocks a second: about twenty seconds. */
   defaultMaxLag: 200,
-  makeValidator: (_, endpoints) => makeAptosValidator(endpoints)
+  makeValidator: (_, endpoints) => makeAptosValidator(endpoints),
+  makeScanner: makeAptosScanner
 }

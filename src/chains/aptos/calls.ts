@@ -1,11 +1,14 @@
-/** The calls that the validator makes of an Aptos fullnode, each answer checked against what was asked for. */
-import { Effect, type Schema } from "effect"
+/** The calls that validator and scanner make of an Aptos fullnode, each answer checked against what was asked for. */
+import { Effect, Schema } from "effect"
 import type { Address, TxHash } from "../../domain/chain.ts"
 import type { Endpoint } from "../rpc/endpoint.ts"
 import type { RpcErrorAnswer } from "../rpc/faults.ts"
 import {
   Block,
+  BlockAndPage,
+  CommittedTransaction,
   FungibleStoreResource,
+  HeldRange,
   LedgerInfo,
   ObjectCoreResource,
   Transaction
@@ -20,6 +23,9 @@ const nullIfAbsent = (what: ReadonlyArray<string>) => (answer: RpcErrorAnswer) =
   isAbsent(answer, what) ? Effect.succeed(null) : Effect.fail(answer)
 
 export const ledgerInfoOf = (endpoint: Endpoint) => endpoint.call("/", [], LedgerInfo)
+
+/** The blocks that the endpoint has. */
+export const heldRangeOf = (endpoint: Endpoint) => endpoint.call("/", [], HeldRange)
 
 export const transactionOf = (endpoint: Endpoint, hash: TxHash) =>
   endpoint.call(`/transactions/by_hash/${hash}`, [], Transaction).pipe(
@@ -36,6 +42,28 @@ export const blockOf = (endpoint: Endpoint, version: number) =>
       (block) => block.first_version <= version && version <= block.last_version,
       () => endpoint.failure(`${endpoint.name} gave another block than was asked for`)
     )
+  )
+
+/** The most that a node gives of a page, https://aptos.dev/build/apis/fullnode-rest-api-reference. */
+export const maxPage = 100
+
+/** With its first transactions, or with none. */
+export const blockAt = (endpoint: Endpoint, height: number, withTransactions: boolean) =>
+  endpoint
+    .call(`/blocks/by_height/${height}?with_transactions=${withTransactions}`, [], BlockAndPage)
+    .pipe(
+      Effect.filterOrFail(
+        (block) => block.block_height === height,
+        () => endpoint.failure(`${endpoint.name} gave another block than was asked for`)
+      )
+    )
+
+/** At least one transaction, the first of this version. */
+export const pageAt = (endpoint: Endpoint, version: number, limit: number) =>
+  endpoint.call(
+    `/transactions?start=${version}&limit=${limit}`,
+    [],
+    Schema.NonEmptyArray(CommittedTransaction)
   )
 
 const resourceAt = <S extends Schema.ConstraintDecoder<unknown>>(

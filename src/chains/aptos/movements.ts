@@ -64,6 +64,10 @@ export const storesIn = ({ events }: Pick<UserTransaction, "events">): ReadonlyS
     })
   )
 
+/** Whether it is worth reading what the transaction moved. */
+export const depositsAnything = ({ events }: Pick<UserTransaction, "events">): boolean =>
+  events.some((event) => kindOf(event)?.[1] === "in")
+
 /** Undefined if an event that moves something is malformed. */
 export const movementsOf = (
   { events }: Pick<UserTransaction, "events">,

@@ -15,9 +15,9 @@ import type { RpcErrorAnswer } from "../rpc/faults.ts"
 import { makeSharedLook } from "../shared-look.ts"
 import type { RpcFailure } from "../validator.ts"
 import type { Block, LedgerInfo, UserTransaction } from "./answers.ts"
-import { blockOf, holdingAt, ledgerInfoOf, transactionOf } from "./calls.ts"
-import { holdingsOf, unknownHolding } from "./holdings.ts"
-import { type Movement, movementsOf, storesIn } from "./movements.ts"
+import { blockOf, ledgerInfoOf, transactionOf } from "./calls.ts"
+import type { Movement } from "./movements.ts"
+import { resolveMovements } from "./resolving.ts"
 
 interface Seen {
   readonly endpoint: string
@@ -45,46 +45,16 @@ export type Sighting =
 /** An endpoint whose newest block is older than this may be stuck: another is asked before it is believed. */
 const staleHeadSeconds = 60
 
-/**
- * Stores of one transaction that are asked for. Nodes list every store with the changes, so none is
- * asked for ordinarily. What is beyond stays unknown, and what is unknown is not credited.
- */
-const maxAskedStores = 16
-const maxConcurrentAsks = 4
-
 export const makeLook = (endpoints: Endpoints) => {
   const committedOf = Effect.fnUntraced(function* (
     endpoint: Endpoint,
     transaction: UserTransaction,
     seen: Seen
   ) {
-    const known = holdingsOf(transaction)
-    const untold = [...storesIn(transaction)]
-      .filter((store) => {
-        const { owner, metadata } = known.stores.get(store) ?? unknownHolding
-        return owner === null || metadata === null
-      })
-      .slice(0, maxAskedStores)
-    const [block, asked] = yield* Effect.all(
-      [
-        blockOf(endpoint, transaction.version),
-        Effect.forEach(
-          untold,
-          (store) =>
-            Effect.map(
-              holdingAt(endpoint, store, transaction.version),
-              (holding) => [store, holding] as const
-            ),
-          { concurrency: maxConcurrentAsks }
-        )
-      ],
+    const [block, movements] = yield* Effect.all(
+      [blockOf(endpoint, transaction.version), resolveMovements(endpoint, transaction)],
       { concurrency: "unbounded" }
     )
-    const stores = new Map([...known.stores, ...asked])
-    const movements = movementsOf(transaction, { ...known, stores })
-    if (movements === undefined) {
-      return yield* endpoint.failure(`${endpoint.name} gave a transaction with a malformed event`)
-    }
     const { version, sender, success, vm_status, events } = transaction
     return {
       _tag: "Committed",

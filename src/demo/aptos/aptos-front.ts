@@ -137,10 +137,20 @@ const routes: ReadonlyArray<{
   },
   {
     path: /^\/blocks\/by_version\/(\d+)$/,
-    answer: (ledger, version) => {
+    answer: (ledger, version, query) => {
       if (Number(version) < ledger.oldestVersion()) return pruned("block_pruned")
       const block = ledger.blockOf(Number(version))
-      return block === undefined ? notThere("version_not_found") : ok(blockInfo(block))
+      return block === undefined
+        ? notThere("version_not_found")
+        : ok(blockInfo(ledger, block, query))
+    }
+  },
+  {
+    path: /^\/blocks\/by_height\/(\d+)$/,
+    answer: (ledger, height, query) => {
+      if (Number(height) < oldestBlock(ledger)) return pruned("block_pruned")
+      const block = ledger.blockAt(Number(height))
+      return block === undefined ? notThere("block_not_found") : ok(blockInfo(ledger, block, query))
     }
   },
   {
@@ -181,17 +191,38 @@ const ledgerInfo = (ledger: AptosLedger): Schema.Json => {
     oldest_ledger_version: ledger.oldestVersion().toString(),
     ledger_timestamp: newest.timestampMicros.toString(),
     node_role: "full_node",
-    oldest_block_height: "0",
+    oldest_block_height: oldestBlock(ledger).toString(),
     block_height: newest.height.toString(),
     git_hash: "0".repeat(40)
   }
 }
 
-const blockInfo = (block: AptosBlock): Schema.Json => ({
+/** The first block of which nothing is forgotten. */
+const oldestBlock = (ledger: AptosLedger): number => {
+  const oldest = ledger.oldestVersion()
+  const block = ledger.blockOf(oldest)
+  if (block === undefined) return ledger.newest().height + 1
+  return block.firstVersion < oldest ? block.height + 1 : block.height
+}
+
+/** Of a large block, no more of its transactions than a page has. */
+const blockInfo = (
+  ledger: AptosLedger,
+  block: AptosBlock,
+  query: URLSearchParams
+): Schema.Json => ({
   block_height: block.height.toString(),
   block_hash: block.hash,
   block_timestamp: block.timestampMicros.toString(),
   first_version: block.firstVersion.toString(),
   last_version: block.lastVersion.toString(),
-  transactions: null
+  transactions:
+    query.get("with_transactions") === "true"
+      ? [
+          ...ledger.transactionsFrom(
+            block.firstVersion,
+            Math.min(block.lastVersion - block.firstVersion + 1, maxPage)
+          )
+        ]
+      : null
 })

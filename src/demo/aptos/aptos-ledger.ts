@@ -62,6 +62,10 @@ export interface AptosLedger {
     transfers: ReadonlyArray<AptosTransfer>,
     options?: AptosOptions
   ) => Effect.Effect<TxHash>
+  /** Commits several in one block, in order. */
+  readonly commitTogether: (
+    transactions: ReadonlyArray<ReadonlyArray<AptosTransfer>>
+  ) => Effect.Effect<ReadonlyArray<TxHash>>
   /** Puts one into the mempool; `land` commits it. */
   readonly pend: (transfers: ReadonlyArray<AptosTransfer>) => Effect.Effect<TxHash>
   readonly land: (hash: TxHash) => Effect.Effect<void>
@@ -72,6 +76,7 @@ export interface AptosLedger {
   readonly newest: () => AptosBlock
   readonly oldestVersion: () => number
   readonly blockOf: (version: number) => AptosBlock | undefined
+  readonly blockAt: (height: number) => AptosBlock | undefined
   readonly transactionOf: (hash: string) => Json | undefined
   /** Committed ones, from this version on. */
   readonly transactionsFrom: (version: number, limit: number) => ReadonlyArray<Json>
@@ -128,27 +133,25 @@ export const makeAptosLedger = (chainId: number = localChainId): AptosLedger => 
       newest = addBlock(now * 1000, transactions)
     })
 
-  const commitAs = (
+  const outcome = (
     hash: TxHash,
     transfers: ReadonlyArray<AptosTransfer>,
     { failure, isTerse = false }: AptosOptions = {}
-  ) => {
+  ): Json => {
     const moves = failure === undefined ? transfers : []
     const written = moves.flatMap(resourcesOf)
     for (const { address, type, data } of written) {
       resources.set(resourceKey(address, type), { type, data })
     }
-    return addNow([
-      {
-        ...request(hash, transfers),
-        type: "user_transaction",
-        success: failure === undefined,
-        vm_status: failure ?? "Executed successfully",
-        gas_used: "11",
-        events: [...moves.flatMap(eventsOf), feeStatement],
-        changes: isTerse ? [] : written.map(writeOf)
-      }
-    ])
+    return {
+      ...request(hash, transfers),
+      type: "user_transaction",
+      success: failure === undefined,
+      vm_status: failure ?? "Executed successfully",
+      gas_used: "11",
+      events: [...moves.flatMap(eventsOf), feeStatement],
+      changes: isTerse ? [] : written.map(writeOf)
+    }
   }
 
   return {
@@ -156,7 +159,15 @@ export const makeAptosLedger = (chainId: number = localChainId): AptosLedger => 
     commit: (transfers, options) =>
       Effect.suspend(() => {
         const hash = freshHash()
-        return Effect.as(commitAs(hash, transfers, options), hash)
+        return Effect.as(addNow([outcome(hash, transfers, options)]), hash)
+      }),
+    commitTogether: (transactions) =>
+      Effect.suspend(() => {
+        const hashes = transactions.map(freshHash)
+        const outcomes = transactions.map((transfers, place) =>
+          outcome(hashes[place] ?? freshHash(), transfers)
+        )
+        return Effect.as(addNow(outcomes), hashes)
       }),
     pend: (transfers) =>
       Effect.sync(() => {
@@ -169,7 +180,7 @@ export const makeAptosLedger = (chainId: number = localChainId): AptosLedger => 
       Effect.suspend(() => {
         const transfers = pending.get(hash) ?? []
         pending.delete(hash)
-        return commitAs(hash, transfers)
+        return addNow([outcome(hash, transfers)])
       }),
     advance: (count) =>
       Effect.forEach(Array.from({ length: count }), () => addNow([]), { discard: true }),
@@ -180,6 +191,7 @@ export const makeAptosLedger = (chainId: number = localChainId): AptosLedger => 
     oldestVersion: () => oldest,
     blockOf: (version) =>
       blocks.find((block) => block.firstVersion <= version && version <= block.lastVersion),
+    blockAt: (height) => blocks[height],
     transactionOf: (hash) => byHash.get(hash),
     transactionsFrom: (version, limit) => committed.slice(version, version + limit),
     resourceOf: (address, type) => resources.get(resourceKey(address, type))
