@@ -9,7 +9,7 @@
 import { Effect } from "effect"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
-import type { ChainScanner } from "../scanner.ts"
+import type { ChainScanner, ScannedTransfer } from "../scanner.ts"
 import { makeHeads } from "./calls.ts"
 import { finalHeight, type Heads } from "./finality.ts"
 import { makeNativeScan } from "./native-scan.ts"
@@ -46,7 +46,11 @@ export const makeEvmScanner = (
         if (addresses.size === 0) return []
         const ofTokens = yield* scanTokens(range, addresses)
         const ofCoin = yield* scanNative(range, addresses)
-        return [...ofTokens, ...ofCoin].toSorted((a, b) => a.block_number - b.block_number)
+        return [...ofTokens, ...ofCoin].toSorted(byPlace)
       })
     }
   })
+
+/** Native transfers, which have no index, before the logs of their block. */
+const byPlace = (a: ScannedTransfer, b: ScannedTransfer): number =>
+  a.block_number - b.block_number || (a.claim.transfer_index ?? -1) - (b.claim.transfer_index ?? -1)

@@ -15,7 +15,7 @@ const words =
 
 /** The same codes and words tell of too many calls, which no smaller range would mend. */
 const wordsOfRateLimits =
-  /\brate\b|rate[- ]?limit|too many requests|per (?:second|minute|hour|day)\b|daily|monthly|throughput|capacity|quota|credits/i
+  /\brate\b|rate[- ]?limit|too many requests|requests? limit|per (?:second|minute|hour|day)\b|daily|monthly|throughput|capacity|quota|credits/i
 
 export const isRangeRefused = (error: RpcErrorAnswer | RpcFailure): boolean =>
   error._tag === "RpcFailure"

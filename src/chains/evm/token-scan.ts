@@ -5,7 +5,9 @@
  *
  *     all of it ── refused ──▶ its first half ── refused ──▶ a quarter ── read ──▶ the next quarter …
  *
- * Down to one block, whose refusal is a failure. The next scan begins with twice what was read.
+ * Down to one block, whose refusal is a failure. The next scan begins with twice of what was read,
+ * and after a failure with half of what was asked for, which may have been more than a node can read
+ * in time.
  *
  * A node answers a range that it does not have yet with what it has, or with nothing. So whoever
  * gives the logs shows its newest block in the same request.
@@ -51,8 +53,8 @@ export const makeTokenScan = (chain: ChainConfig, endpoints: Endpoints) => {
     if (token._tag === "Contract") tokens.set(token.contract, { symbol, token })
   }
   const contracts = [...tokens.keys()]
-  /** How many blocks were last read at once. */
-  let readAtOnce = maxBlocksOfLogs
+  /** With how many blocks the next scan begins. */
+  let firstAtOnce = maxBlocksOfLogs
 
   /** What a log of the range tells, or undefined if it is of no concern. */
   const readLog = Effect.fnUntraced(function* (
@@ -61,22 +63,21 @@ export const makeTokenScan = (chain: ChainConfig, endpoints: Endpoints) => {
     addresses: ReadonlySet<Address>,
     answer: unknown
   ) {
-    const malformed = endpoint.failure(`${endpoint.name} gave a malformed answer to eth_getLogs`)
     const emitter = Option.getOrUndefined(decodeEmitter(answer))
-    if (emitter === undefined) return yield* malformed
+    if (emitter === undefined) return yield* malformed(endpoint)
     const token = tokens.get(emitter.address)
     // Nobody asked for it, so whatever form it has is no reason to lose the others.
     if (token === undefined) return undefined
     const log = Option.getOrUndefined(decodeLog(answer))
-    if (log === undefined) return yield* malformed
+    if (log === undefined) return yield* malformed(endpoint)
     if (log.removed === true) return undefined
     if (log.blockNumber < range.from || log.blockNumber > range.to) {
       return yield* endpoint.failure(`${endpoint.name} gave logs of other blocks than asked for`)
     }
     const transfer = tokenTransferOf(log)
-    if (transfer === undefined) return undefined
-    const scanned = scannedTransfer(chain, token, addresses, transfer, log)
-    return scanned === undefined ? undefined : { scanned, log_index: transfer.log_index }
+    return transfer === undefined
+      ? undefined
+      : scannedTransfer(chain, token, addresses, transfer, log)
   })
 
   /** Undefined if the node refuses the range as too large. */
@@ -113,33 +114,41 @@ export const makeTokenScan = (chain: ChainConfig, endpoints: Endpoints) => {
     const seen = yield* Effect.forEach(answers.success.flat(), (answer) =>
       readLog(endpoint, piece, addresses, answer)
     )
-    return seen
-      .filter((one) => one !== undefined)
-      .toSorted(
-        (a, b) => a.scanned.block_number - b.scanned.block_number || a.log_index - b.log_index
-      )
-      .map(({ scanned }) => scanned)
+    return seen.filter((one) => one !== undefined)
   })
 
   return Effect.fnUntraced(function* (range: BlockRange, addresses: ReadonlySet<Address>) {
     if (contracts.length === 0) return []
     const found: Array<ReadonlyArray<ScannedTransfer>> = []
-    let atOnce = Math.min(readAtOnce * 2, maxBlocksOfLogs)
+    let atOnce = firstAtOnce
     let from = range.from
     while (from <= range.to) {
       const piece = { from, to: Math.min(from + atOnce - 1, range.to) }
-      const read = yield* endpoints.ask((endpoint) => readPiece(endpoint, piece, addresses))
+      const half = Math.max(Math.floor((piece.to - piece.from + 1) / 2), 1)
+      const read = yield* endpoints
+        .ask((endpoint) => readPiece(endpoint, piece, addresses))
+        .pipe(
+          Effect.tapError((error) =>
+            Effect.sync(() => {
+              if (error._tag === "RpcFailure") firstAtOnce = half
+            })
+          )
+        )
       if (read === undefined) {
-        atOnce = Math.floor((piece.to - piece.from + 1) / 2)
+        atOnce = half
+        firstAtOnce = half
       } else {
         found.push(read)
         from = piece.to + 1
+        firstAtOnce = Math.min(atOnce * 2, maxBlocksOfLogs)
       }
-      readAtOnce = atOnce
     }
     return found.flat()
   })
 }
+
+const malformed = (endpoint: Endpoint): RpcFailure =>
+  endpoint.failure(`${endpoint.name} gave a malformed answer to eth_getLogs`)
 
 const mustHave = (
   endpoint: Endpoint,

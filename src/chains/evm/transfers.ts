@@ -17,12 +17,6 @@ export interface SeenTransfer {
   readonly units: bigint
 }
 
-/** One that a log tells of. */
-export interface TokenTransfer extends SeenTransfer {
-  readonly log_index: number
-  readonly contract: Address
-}
-
 /** keccak-256 of `Transfer(address,address,uint256)`. */
 export const transferTopic = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 const wordPattern = /^0x[0-9a-f]{64}$/
@@ -38,7 +32,7 @@ const addressOfWord = (word: string | undefined): Address | undefined =>
  * transfer bears the same topic, but has its token's id as a fourth topic and no data: taken for an
  * ERC-20 it would be worth its id.
  */
-export const tokenTransferOf = (log: Log): Omit<TokenTransfer, "index"> | undefined => {
+export const tokenTransferOf = (log: Log): Omit<SeenTransfer, "index"> | undefined => {
   const [topic, fromWord, toWord] = log.topics
   const from = addressOfWord(fromWord)
   const to = addressOfWord(toWord)

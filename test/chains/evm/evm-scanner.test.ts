@@ -1,6 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import type { ChainScanner, ScannedTransfer } from "../../../src/chains/scanner.ts"
+import type { ScannedTransfer } from "../../../src/chains/scanner.ts"
 import type { ChainConfig, TokenConfig } from "../../../src/config/chain-config.ts"
 import {
   type FrontCall,
@@ -134,6 +134,7 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
           const { made, range } = yield* blocksWith(
             Effect.gen(function* () {
               const plain = yield* payUsdc()
+              const native = yield* payEther()
               const taxed = yield* send(feeToken, transfer(alsoOurs, 100n * oneUsdc))
               const minted = yield* send(local.usdc, mint(depositAddress, 7n))
               const several = yield* send(
@@ -145,8 +146,7 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
                   [alsoOurs, 6n]
                 ])
               )
-              const native = yield* payEther()
-
+              // No deposits: reverted, to itself, of nothing, of other contracts, to others, undone.
               yield* send(local.usdc, transfer(depositAddress, oneUsdc), poor)
               yield* send(local.usdc, transfer(depositor, oneUsdc))
               yield* send(local.usdc, transfer(depositAddress, 0n))
@@ -172,6 +172,7 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
           const five = { tx_hash: several, amount: amount("0.000005") }
           assert.deepStrictEqual(claimsOf(found), [
             claimOf({ tx_hash: plain, amount: amount("1"), transfer_index: 0 }),
+            claimOf({ tx_hash: native, token: eth, amount: amount("1") }),
             claimOf({
               tx_hash: taxed,
               token: fee,
@@ -187,12 +188,11 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
               amount: amount("0.000006"),
               to_address: alsoOurs,
               transfer_index: 3
-            }),
-            claimOf({ tx_hash: native, token: eth, amount: amount("1") })
+            })
           ])
           assert.deepStrictEqual(
             found.map(({ block_number }) => block_number - range.from),
-            [0, 1, 2, 3, 3, 3, 4]
+            [0, 1, 2, 3, 4, 4, 4]
           )
           const chain = yield* chainOf()
           const identities = yield* Effect.forEach(found, ({ claim, block_number }) =>
@@ -267,12 +267,23 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
       })
     )
 
+    it.effect("native deposits in each of many blocks", () =>
+      Effect.gen(function* () {
+        const { scanner } = yield* behindFront({ tag: "Native" })
+        const many = Array.from({ length: 20 }, () => payEther())
+        const { made, range } = yield* blocksWith(Effect.all(many))
+        assert.deepStrictEqual(hashesOf(yield* scanner.scan(range, ours)), made)
+      })
+    )
+
     it.effect("deposits to hundreds of addresses, and to more than fit into a filter", () =>
       Effect.gen(function* () {
         const { front, scanner } = yield* behindFront({ tag: "Contract" })
         const { made, range } = yield* blocksWith(
-          Effect.forEach([0, 249, 250, 500], (index) => payUsdc(addressOf(index)))
+          Effect.forEach([500, 250, 249, 0, 501], (index) => payUsdc(addressOf(index)))
         )
+        const [at500, at250, ...others] = made
+        const [at249, at0] = others
         const scanFor = (count: number) =>
           Effect.gen(function* () {
             const before = yield* front.calls("eth_getLogs")
@@ -282,9 +293,10 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
             return { hashes: hashesOf(found), calls }
           })
 
-        assert.deepStrictEqual(yield* scanFor(250), { hashes: made.slice(0, 2), calls: 3 })
-        assert.deepStrictEqual(yield* scanFor(500), { hashes: made.slice(0, 3), calls: 5 })
-        assert.deepStrictEqual(yield* scanFor(501), { hashes: made, calls: 1 })
+        assert.deepStrictEqual(yield* scanFor(250), { hashes: [at249, at0], calls: 3 })
+        assert.deepStrictEqual(yield* scanFor(500), { hashes: [at250, at249, at0], calls: 5 })
+        const all = [at500, at250, at249, at0]
+        assert.deepStrictEqual(yield* scanFor(501), { hashes: all, calls: 1 })
       })
     )
 
@@ -319,6 +331,29 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
         assert.strictEqual(yield* ofCoin.front.calls("eth_getLogs"), 0)
         assert.strictEqual(yield* ofCoin.front.calls("eth_getTransactionReceipt"), 1)
         assert.isBelow(ofCoin.scanner.maxBlocks, ofTokens.scanner.maxBlocks)
+      })
+    )
+
+    it.effect("for nothing but transfers of the configured tokens to the addresses", () =>
+      Effect.gen(function* () {
+        const { feeToken, usdc: contract } = yield* LocalChain
+        const { front, scanner } = yield* behindFront({ tag: "Contract" })
+        const asked: Array<unknown> = []
+        yield* front.setMode(
+          rewriting((call) => {
+            if (isLogs(call)) asked.push(...call.params)
+            return undefined
+          })
+        )
+        yield* scanner.scan({ from: 1, to: 3 }, new Set([depositAddress, otherAddress]))
+        assert.deepStrictEqual(asked, [
+          {
+            fromBlock: "0x1",
+            toBlock: "0x3",
+            address: [contract, feeToken],
+            topics: [transferTopic, null, [wordOf(depositAddress), wordOf(otherAddress)]]
+          }
+        ])
       })
     )
 
@@ -395,15 +430,41 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
       })
     )
 
+    it.effect("for half as many blocks after a failure, which may have been too much work", () =>
+      Effect.gen(function* () {
+        const { front, scanner } = yield* behindFront({ tag: "Contract" })
+        const { made, range } = yield* blocksWith(scattered)
+        yield* front.setMode(
+          rewriting((call) => (isLogs(call) && blocksOf(call) > 4 ? "drop" : undefined))
+        )
+        const failure = yield* inTime(Effect.flip(scanner.scan(range, ours)))
+        assert.strictEqual(failure._tag, "RpcFailure")
+        assert.deepStrictEqual(hashesOf(yield* scanner.scan(range, ours)), made)
+      })
+    )
+
     it.effect("for each transaction of a block that is too large for one answer", () =>
       Effect.gen(function* () {
-        const { front, scanner } = yield* behindFront({ tag: "Native", threshold: 1 })
+        const { anvil } = yield* LocalChain
+        const { front, scanner } = yield* behindFront({ tag: "Native" })
         const { made, range } = yield* blocksWith(Effect.all([payEther(), payUsdc(), payEther()]))
-        const [first, , third] = made
+        const [first, second, third] = made
         yield* front.setMode(
           rewriting((call) => (isFullBlock(call) ? { result: elevenMebibytes } : undefined))
         )
         assert.deepStrictEqual(hashesOf(yield* scanner.scan(range, ours)), [first, third])
+
+        const another = yield* anvil.rpc("eth_getTransactionByHash", [second])
+        const decoded = Schema.decodeUnknownSync(Schema.JsonObject)(another)
+        yield* front.setMode(
+          rewriting((call) => {
+            if (isFullBlock(call)) return { result: elevenMebibytes }
+            const isOfOurs = call.method === "eth_getTransactionByHash" && call.params[0] === first
+            return isOfOurs ? { result: decoded } : undefined
+          })
+        )
+        const failure = yield* inTime(Effect.flip(scanner.scan(range, ours)))
+        assert.strictEqual(failure._tag, "RpcFailure", "never another transaction in its place")
       })
     )
   })
@@ -457,27 +518,33 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
       assert.deepStrictEqual(hashesOf(yield* first.scanner.scan(range, ours)), made)
     })
 
+    interface About {
+      /** Of ours, without its block. */
+      readonly log: ReturnType<typeof logOf>
+      /** The block that was asked for. */
+      readonly number: string
+    }
     const answers: ReadonlyArray<
-      readonly [string, (call: FrontCall) => boolean, (local: LocalChain["Service"]) => Schema.Json]
+      readonly [string, (call: FrontCall) => boolean, (about: About) => Schema.Json]
     > = [
       ["gives no list of logs", isLogs, () => null],
       ["gives logs that are none", isLogs, () => ["0x"]],
       [
         "gives a log of ours without its block",
         isLogs,
-        (local) => [{ ...logOf(local), blockNumber: null }]
+        ({ log }) => [{ ...log, blockNumber: null }]
       ],
       [
         "gives a log of ours from another block",
         isLogs,
-        (local) => [{ ...logOf(local), blockNumber: "0x0" }]
+        ({ log }) => [{ ...log, blockNumber: "0x0" }]
       ],
       ["gives no block", isFullBlock, () => null],
       ["gives another block", isFullBlock, () => ({ ...emptyBlock, number: "0x0" })],
       [
         "gives hashes instead of transactions",
         isFullBlock,
-        () => ({ ...emptyBlock, transactions: [`0x${"ab".repeat(32)}`] })
+        ({ number }) => ({ ...emptyBlock, number, transactions: [anyHash] })
       ],
       ["gives no receipt", isMethod("eth_getTransactionReceipt"), () => null]
     ]
@@ -485,7 +552,11 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
       it.effect(`that ${what}, and asks the next`, () =>
         Effect.gen(function* () {
           const local = yield* LocalChain
-          yield* failing((call) => (isMeant(call) ? { result: answer(local) } : undefined))
+          yield* failing((call) =>
+            isMeant(call)
+              ? { result: answer({ log: logOf(local), number: String(call.params[0]) }) }
+              : undefined
+          )
         })
       )
     }
@@ -560,7 +631,7 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
                   result: {
                     ...emptyBlock,
                     number: String(call.params[0]),
-                    transactions: [{ type: "0x7f" }, { to: null }, { to: "system", value: -1 }]
+                    transactions: [{ type: "0x7f" }, { to: null }, { to: otherAddress, value: -1 }]
                   }
                 }
               : undefined
@@ -572,15 +643,13 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
   })
 
   describe("knows its heads:", () => {
-    const headsOf = (scanner: ChainScanner) => scanner.heads
-
     it.effect("the newest block and the finalized one", () =>
       Effect.gen(function* () {
         const { anvil } = yield* LocalChain
         yield* anvil.mine(100)
         const { scanner } = yield* openScanner(yield* chainOf())
         const latest = yield* anvil.blockNumber
-        assert.deepStrictEqual(yield* headsOf(scanner), { latest, final: latest - 64 })
+        assert.deepStrictEqual(yield* scanner.heads, { latest, final: latest - 64 })
       })
     )
 
@@ -596,7 +665,7 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
           )
         )
         const latest = yield* anvil.blockNumber
-        assert.deepStrictEqual(yield* headsOf(scanner), { latest, final: latest - 12 })
+        assert.deepStrictEqual(yield* scanner.heads, { latest, final: latest - 12 })
       })
     )
 
@@ -604,12 +673,12 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
       Effect.gen(function* () {
         const { anvil } = yield* LocalChain
         const { front, scanner } = yield* behindFront()
-        const before = yield* headsOf(scanner)
+        const before = yield* scanner.heads
         yield* anvil.mine(10)
         yield* front.setMode(
           rewriting(({ params }) => (params[0] === "finalized" ? { result: null } : undefined))
         )
-        assert.deepStrictEqual(yield* headsOf(scanner), {
+        assert.deepStrictEqual(yield* scanner.heads, {
           latest: before.latest + 10,
           final: before.final
         })
@@ -618,6 +687,7 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("a scan of an EVM chain", (it
   })
 })
 
+const transferTopic = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 const anyHash = `0x${"ab".repeat(32)}`
 const emptyBlock = { hash: anyHash, timestamp: "0x1", transactions: [] }
 const wordOf = (address: Address) => `0x${address.slice(2).padStart(64, "0")}`
@@ -625,11 +695,7 @@ const wordOf = (address: Address) => `0x${address.slice(2).padStart(64, "0")}`
 /** A transfer of one USDC to the deposit address, as a node would tell it. */
 const logOf = ({ usdc: address, depositor }: LocalChain["Service"]) => ({
   address,
-  topics: [
-    "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef",
-    wordOf(depositor),
-    wordOf(depositAddress)
-  ],
+  topics: [transferTopic, wordOf(depositor), wordOf(depositAddress)],
   data: `0x${oneUsdc.toString(16).padStart(64, "0")}`,
   logIndex: "0x0",
   transactionHash: anyHash
