@@ -1,6 +1,10 @@
-/** A real anvil with tokens on it, and validators that ask it. */
+/** A real anvil with tokens on it, and validators and scanners that ask it. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+import { CircuitBreaker } from "effect/persistence"
+import { evm } from "../../src/chains/evm/evm-family.ts"
+import { makeEvmScanner } from "../../src/chains/evm/evm-scanner.ts"
+import { makeEndpoints } from "../../src/chains/rpc/endpoints.ts"
 import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig, RpcEndpointConfig, TokenConfig } from "../../src/config/chain-config.ts"
 import { type Anvil, startAnvil } from "../../src/demo/anvil.ts"
@@ -9,7 +13,7 @@ import { Address, ChainName, TxHash } from "../../src/domain/chain.ts"
 import { TokenSymbol } from "../../src/domain/ids.ts"
 import type { TransferClaim } from "../../src/domain/transfer.ts"
 import { mint } from "./contracts.ts"
-import { type LiveValidatorOptions, liveValidator } from "./live-validator.ts"
+import { type LiveValidatorOptions, liveValidator, openMillis } from "./live-validator.ts"
 
 export const chainName = ChainName.make("localchain")
 export const usdc = TokenSymbol.make("USDC")
@@ -110,6 +114,22 @@ export const openValidator = (
   options: ValidatorOptions = {}
 ): Effect.Effect<Validator["Service"], never, LocalChain | Scope.Scope> =>
   Effect.flatMap(chainOf(options), (chain) => liveValidator(chain, options))
+
+/** A scanner of a chain, and a validator over the same endpoints. */
+export const openScanner = Effect.fnUntraced(function* (
+  chain: ChainConfig,
+  { threshold = 5 }: Pick<LiveValidatorOptions, "threshold"> = {}
+) {
+  const breaker = yield* CircuitBreaker.make({
+    tripPolicy: CircuitBreaker.consecutive(threshold),
+    openDuration: openMillis
+  }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
+  const endpoints = yield* makeEndpoints(chain, evm, breaker)
+  return {
+    scanner: yield* makeEvmScanner(chain, endpoints),
+    validator: yield* evm.makeValidator(chain, endpoints)
+  }
+})
 
 export const claimOf = (
   claim: Partial<TransferClaim> & { readonly tx_hash: TxHash }

@@ -58,6 +58,16 @@ export const Log = Schema.Struct({
 })
 export type Log = typeof Log.Type
 
+/** A log of `eth_getLogs`, which says itself where it stands. */
+export const PlacedLog = Schema.Struct({
+  ...Log.fields,
+  transactionHash: Hash,
+  blockNumber: Height,
+  /** Whether a reorg has undone it. */
+  removed: Schema.optionalKey(Schema.NullOr(Schema.Boolean))
+})
+export type PlacedLog = typeof PlacedLog.Type
+
 export const Receipt = Schema.Struct({
   transactionHash: Hash,
   blockHash: Hash,
@@ -86,6 +96,15 @@ export const Block = Schema.Struct({
   timestamp: Height
 })
 export type Block = typeof Block.Type
+
+export const AnyObject = Schema.Record(Schema.String, Schema.Unknown)
+
+/** With its whole transactions, which are decoded one by one: chains have kinds of their own. */
+export const FullBlock = Schema.Struct({ ...Block.fields, transactions: Schema.Array(AnyObject) })
+export type FullBlock = typeof FullBlock.Type
+
+/** With the hashes of its transactions. */
+export const ListedBlock = Schema.Struct({ ...Block.fields, transactions: Schema.Array(Hash) })
 
 /** One call of a transaction, as `callTracer` reports it. Its `calls` are decoded one by one, for they nest deeply. */
 export const CallFrame = Schema.Struct({

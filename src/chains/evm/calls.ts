@@ -1,4 +1,4 @@
-/** The calls that the validator makes of an EVM node, each answer checked against what was asked for. */
+/** The calls that are made of an EVM node, each answer checked against what was asked for. */
 import { Effect, Schema } from "effect"
 import type { ChainConfig, Confirmations } from "../../config/chain-config.ts"
 import type { TxHash } from "../../domain/chain.ts"
@@ -23,14 +23,26 @@ export const transactionOf = (endpoint: Endpoint, hash: TxHash) =>
     )
   )
 
+export const hexOf = (height: number): string => `0x${height.toString(16)}`
+
 const blockBy = (endpoint: Endpoint, heightOrTag: string, group: string) =>
   endpoint.call("eth_getBlockByNumber", [heightOrTag, false], Schema.NullOr(Block), group)
 
 export const blockAt = (endpoint: Endpoint, height: number, group: string) =>
-  blockBy(endpoint, `0x${height.toString(16)}`, group).pipe(
+  blockBy(endpoint, hexOf(height), group).pipe(
     Effect.filterOrFail(
       (block) => block === null || block.number === height,
       () => endpoint.failure(`${endpoint.name} gave another block than was asked for`)
+    )
+  )
+
+/** The newest block of an endpoint, which fails if it lags. */
+export const latestOf = (endpoint: Endpoint, group: string) =>
+  blockBy(endpoint, "latest", group).pipe(
+    Effect.flatMap((latest) =>
+      latest === null
+        ? Effect.fail(endpoint.failure(`${endpoint.name} does not know its newest block`))
+        : Effect.as(endpoint.observeHead(latest.number), latest)
     )
   )
 
@@ -65,16 +77,12 @@ export const makeHeads = ({ name: chain }: ChainConfig) => {
   ) {
     const [latest, safe, shown] = yield* Effect.all(
       [
-        blockBy(endpoint, "latest", group),
+        latestOf(endpoint, group),
         safeOf(endpoint, group, confirmations),
         finalizedOf(endpoint, group, confirmations)
       ],
       { concurrency: "unbounded" }
     )
-    if (latest === null) {
-      return yield* endpoint.failure(`${endpoint.name} does not know its newest block`)
-    }
-    yield* endpoint.observeHead(latest.number)
     const finalized = shown === "unknown tag" ? null : shown
     const wanted = { safe, finalized }
     if (typeof confirmations === "string" && wanted[confirmations] === null) {

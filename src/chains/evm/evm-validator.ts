@@ -15,15 +15,10 @@ import { confirmationsFor } from "../thresholds.ts"
 import type { CircuitsOpen, Evidence, RpcFailure, RpcRefused, Verdict } from "../validator.ts"
 import type { Receipt, Transaction } from "./answers.ts"
 import { depthOf, type Heads, headsAsEvidence, lookAgainAfter } from "./finality.ts"
-import {
-  matchNative,
-  matchToken,
-  type SeenTransfer,
-  topLevelTransfers,
-  transferAsEvidence
-} from "./matching.ts"
+import { matchNative, matchToken, transferAsEvidence } from "./matching.ts"
 import { makeLook, type Sighting } from "./sighting.ts"
 import { makeTraceOf } from "./trace.ts"
+import { type SeenTransfer, topLevelTransfers } from "./transfers.ts"
 
 /** A transaction that runs no code uses exactly this: it holds no transfer but its own. */
 const gasOfPlainTransfer = 21_000n

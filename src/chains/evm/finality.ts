@@ -42,6 +42,21 @@ export const depthOf = (
   return { isEnough: left === 0, seen, needed: seen + left, finality }
 }
 
+/**
+ * The newest height that the chain will not undo. Without a finalized block, the operator's level is
+ * the only finality there is.
+ */
+export const finalHeight = (
+  { latest, safe, finalized }: Heads,
+  confirmations: ChainConfig["confirmations"]
+): number => {
+  const final =
+    typeof confirmations === "number"
+      ? (finalized?.number ?? latest.number - confirmations)
+      : (finalized ?? safe ?? latest).number
+  return Math.max(Math.min(final, latest.number), 0)
+}
+
 /** Until a chain has shown two blocks whose times differ. */
 const assumedBlockMillis = 5000
 const minLookAgainMillis = 1000

@@ -10,7 +10,7 @@ import type { Endpoints } from "../rpc/endpoints.ts"
 import { makeSharedLook } from "../shared-look.ts"
 import { CallFrame, type Receipt } from "./answers.ts"
 import { receiptOf } from "./calls.ts"
-import type { SeenTransfer } from "./matching.ts"
+import type { SeenTransfer } from "./transfers.ts"
 
 /** A transaction as it was run in one block. */
 interface Run {

@@ -3,6 +3,7 @@ import { Duration } from "effect"
 import {
   type Depth,
   depthOf,
+  finalHeight,
   type Heads,
   lookAgainAfter
 } from "../../../src/chains/evm/finality.ts"
@@ -48,6 +49,24 @@ describe("a block", () => {
     const depth = depthOf(number, confirmations, at)
     assert.deepInclude(depth, { isEnough, finality })
     assert.strictEqual(depth.seen >= depth.needed, isEnough, "what is needed agrees with enough")
+  })
+})
+
+describe("the newest final block", () => {
+  const unknown = heads(100, 90, null)
+  const cases: ReadonlyArray<readonly [number | "safe" | "finalized", Heads, final: number]> = [
+    [12, heads(100, null, 80), 80],
+    ["safe", heads(100, 90, 80), 80],
+    ["finalized", heads(100, 90, 80), 80],
+    // Without a finalized one, what the operator takes for deep enough.
+    [12, unknown, 88],
+    [200, unknown, 0],
+    ["safe", unknown, 90],
+    // A chain that was reset.
+    [12, heads(100, null, 5000), 100]
+  ]
+  it.each(cases)("with %s confirmations", (confirmations, at, final) => {
+    assert.strictEqual(finalHeight(at, confirmations), final)
   })
 })
 

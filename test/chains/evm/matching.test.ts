@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { tokenTransfers } from "../../../src/chains/evm/matching.ts"
+import { tokenTransfers } from "../../../src/chains/evm/transfers.ts"
 import { Address } from "../../../src/domain/chain.ts"
 
 const transferTopic = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
