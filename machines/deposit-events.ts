@@ -23,7 +23,7 @@ export const ProviderReport = Schema.Literals(["seen", "confirmed", "removed", "
 export type ProviderReport = typeof ProviderReport.Type
 
 /**
- * What ended a deposit without a credit. From the first two it comes back by itself if the chain shows the
+ * What ended a deposit without a credit. But for the last it comes back by itself if the chain shows the
  * transfer (again), from all of them by an operator.
  */
 export const SettledBecause = Schema.Literals(["not_seen", "reversed", "reverted", "discarded"])

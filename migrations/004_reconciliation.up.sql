@@ -20,7 +20,7 @@ CREATE INDEX funding_event_jobs_claimable
 CREATE INDEX funding_event_jobs_dlq ON funding_event_jobs (id) WHERE status = 'dlq';
 CREATE INDEX funding_event_jobs_watching ON funding_event_jobs (id) WHERE sub_state = 'watching';
 CREATE INDEX funding_event_jobs_may_come_back ON funding_event_jobs (id)
-  WHERE settled_because IN ('not_seen', 'reversed');
+  WHERE settled_because IN ('not_seen', 'reversed', 'reverted');
 
 -- ── The ledger: a credit can be reversed, and the transfer credited again, once ───────────────
 
@@ -75,7 +75,9 @@ CREATE TABLE reconciliation_checks (
   job_id         uuid        PRIMARY KEY,
   due_at         timestamptz NOT NULL,
   -- Since when the chain does not show what was credited; null while it does.
-  missing_since  timestamptz
+  missing_since  timestamptz,
+  -- A scan has found its transfer on chain, whatever has ended it.
+  is_on_chain    boolean     NOT NULL DEFAULT false
 );
 CREATE INDEX reconciliation_checks_due ON reconciliation_checks (due_at);
 

@@ -164,9 +164,11 @@ export const creditorLayer: Layer.Layer<Creditor, never, PgClient.PgClient> = La
       JOIN ledger_entries AS entry ON entry.transaction_id = reversal.reverses_id
       WHERE reversal.id = ANY(${ids}::uuid[])`
 
-    const credit: Creditor["Service"]["credit"] = Effect.fnUntraced(function* (credits) {
+    /** Credits what is not credited, and gives what became of each that was, by the credit's own id. */
+    const creditOnce = Effect.fnUntraced(function* (credits: ReadonlyArray<Credit>) {
+      const outcomes = new Map<string, CreditOutcome>()
       const [first] = credits
-      if (first === undefined) return []
+      if (first === undefined) return outcomes
       const inserted = new Set((yield* insertTransactions(credits)).map(({ id }) => id))
       const fresh = credits.filter((c) => inserted.has(c.ledger_transaction_id))
       const known = credits.filter((c) => !inserted.has(c.ledger_transaction_id))
@@ -176,9 +178,7 @@ export const creditorLayer: Layer.Layer<Creditor, never, PgClient.PgClient> = La
         yield* openAccounts(accounts, first.recorded_at)
         yield* insertEntries(entries)
       }
-      const outcomes = new Map<string, CreditOutcome>(
-        fresh.map((c) => [c.ledger_transaction_id, { _tag: "Credited" }])
-      )
+      for (const c of fresh) outcomes.set(c.ledger_transaction_id, { _tag: "Credited" })
       // A statement of its own: only a new snapshot sees what the rival committed.
       for (const { index, ...existing } of known.length === 0
         ? []
@@ -187,6 +187,14 @@ export const creditorLayer: Layer.Layer<Creditor, never, PgClient.PgClient> = La
         if (duplicate === undefined) continue
         outcomes.set(duplicate.ledger_transaction_id, { _tag: "AlreadyCredited", ...existing })
       }
+      return outcomes
+    })
+
+    const credit: Creditor["Service"]["credit"] = Effect.fnUntraced(function* (credits) {
+      const outcomes = yield* creditOnce(credits)
+      // What stood in the way was reversed between the two statements: now the way is free.
+      const left = credits.filter((c) => !outcomes.has(c.ledger_transaction_id))
+      for (const [id, outcome] of yield* creditOnce(left)) outcomes.set(id, outcome)
       return yield* Effect.forEach(credits, (c) => {
         const outcome = outcomes.get(c.ledger_transaction_id)
         return outcome === undefined

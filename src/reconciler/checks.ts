@@ -8,6 +8,7 @@
 import type { PgClient } from "@effect/sql-pg"
 import { Duration, Effect } from "effect"
 import { maxLostWorkers } from "../../machines/deposit.ts"
+
 import type { Job } from "../deposits/job.ts"
 import { type JobRow, jobColumns, jobFromRow } from "../deposits/job-row.ts"
 import type { JobId } from "../domain/ids.ts"
@@ -41,8 +42,14 @@ const needsCheck = (sql: PgClient.PgClient, stuckBefore: Date, seenAfter: Date) 
   unlucky: sql`status = 'dlq' AND error_type IS DISTINCT FROM 'permanent'
     AND lost_worker_count < ${maxLostWorkers} AND first_seen_at > ${seenAfter}`,
   watched: sql`sub_state = 'watching'`,
-  mayComeBack: sql`settled_because IN ('not_seen', 'reversed') AND first_seen_at > ${seenAfter}`
+  mayComeBack: sql`settled_because IN ('not_seen', 'reversed', 'reverted')
+    AND first_seen_at > ${seenAfter}`
 })
+
+/** Whatever has ended these, but for an operator and for their own danger. */
+const onChainAfterAll = (sql: PgClient.PgClient, ids: ReadonlyArray<JobId>) => sql`
+  id = ANY(${uuids(ids)}) AND lost_worker_count < ${maxLostWorkers}
+  AND (status = 'dlq' OR (sub_state = 'settled' AND settled_because IS DISTINCT FROM 'discarded'))`
 
 export const makeChecks = (sql: PgClient.PgClient) => {
   const conditions = (nowMillis: number, threshold: Duration.Duration) =>
@@ -74,18 +81,28 @@ export const makeChecks = (sql: PgClient.PgClient) => {
     /** Takes up to `limit` that are due; those that need no look any more are forgotten. */
     take: (nowMillis: number, threshold: Duration.Duration, limit: number) =>
       Effect.gen(function* () {
-        const taken = yield* sql<{ job_id: JobId; missing_since: Date | null }>`
+        const taken = yield* sql<{
+          job_id: JobId
+          missing_since: Date | null
+          is_on_chain: boolean
+        }>`
           UPDATE reconciliation_checks SET due_at = ${new Date(nowMillis + Duration.toMillis(checkLease))}
           WHERE job_id IN (
             SELECT job_id FROM reconciliation_checks WHERE due_at <= ${new Date(nowMillis)}
             ORDER BY due_at LIMIT ${limit}
             FOR UPDATE SKIP LOCKED)
-          RETURNING job_id, missing_since`
+          RETURNING job_id, missing_since, is_on_chain`
         if (taken.length === 0) return { isEmpty: true, checks: [] }
         const rows = yield* sql<JobRow>`
           SELECT ${jobColumns(sql)} FROM funding_event_jobs
           WHERE id = ANY(${uuids(taken.map(({ job_id }) => job_id))})
-            AND (${sql.or(Object.values(conditions(nowMillis, threshold)))})`
+            AND (${sql.or([
+              ...Object.values(conditions(nowMillis, threshold)),
+              onChainAfterAll(
+                sql,
+                taken.flatMap(({ is_on_chain, job_id }) => (is_on_chain ? [job_id] : []))
+              )
+            ])})`
         const missingSince = new Map(taken.map((one) => [one.job_id, one.missing_since]))
         const wanted = new Set(rows.map(({ id }) => id))
         yield* sql`
@@ -110,17 +127,18 @@ export const makeChecks = (sql: PgClient.PgClient) => {
             INSERT INTO reconciliation_checks (job_id, due_at, missing_since)
             VALUES (${id}, ${new Date(dueAt)}, ${missingSince === null ? null : new Date(missingSince)})
             ON CONFLICT (job_id) DO UPDATE
-              SET due_at = excluded.due_at, missing_since = excluded.missing_since`,
+              SET due_at = excluded.due_at, missing_since = excluded.missing_since,
+                  is_on_chain = false`,
 
-    /** Something was heard of these: whoever looks next looks now. */
+    /** The chain shows the transfers of these: whoever looks next looks now. */
     hasten: (nowMillis: number, ids: ReadonlyArray<JobId>) =>
       ids.length === 0
         ? Effect.void
         : sql`
-            INSERT INTO reconciliation_checks (job_id, due_at)
-            SELECT id, ${new Date(nowMillis)} FROM unnest(${uuids(ids)}) AS heard (id)
+            INSERT INTO reconciliation_checks (job_id, due_at, is_on_chain)
+            SELECT id, ${new Date(nowMillis)}, true FROM unnest(${uuids(ids)}) AS found (id)
             ON CONFLICT (job_id) DO UPDATE
-              SET due_at = least(reconciliation_checks.due_at, excluded.due_at)`
+              SET due_at = least(reconciliation_checks.due_at, excluded.due_at), is_on_chain = true`
   }
 }
 
