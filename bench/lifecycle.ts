@@ -17,9 +17,10 @@ import { Address, TxHash } from "../src/domain/chain.ts"
 import { TokenSymbol } from "../src/domain/ids.ts"
 import type { TransferClaim } from "../src/domain/transfer.ts"
 import { creditorLayer } from "../src/ledger/ledger.ts"
+import { Manager, managerLayer } from "../src/manager/manager.ts"
 import { databaseLayer } from "../src/postgres/database.ts"
 import { Settlement } from "../src/settlement/settlement.ts"
-import { workersLayer } from "../src/workers/workers.ts"
+import { Workers } from "../src/workers/workers.ts"
 import { memoryValidator } from "./memory-validator.ts"
 import { chainName, environmentOf, freshDatabase, source } from "./setup.ts"
 
@@ -106,7 +107,9 @@ export const measureLifecycle = (
         return claims.length / seconds
       }).pipe(
         Effect.provide(
-          workersLayer.pipe(
+          managerLayer.pipe(
+            Layer.provide(Manager.layer),
+            Layer.provide(Workers.layer),
             Layer.provide(Settlement.layer),
             Layer.provide(creditorLayer),
             Layer.provide(Addresses.layer),

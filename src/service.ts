@@ -1,5 +1,5 @@
 /**
- * The whole service as one layer: the database, the workers and the HTTP server.
+ * The whole service as one layer: the database, the manager over the workers, and the HTTP server.
  *
  * It starts from the bottom up. When it stops, webhooks end and workers drain at the same time, then
  * waiting commits are served, and the database goes last.
@@ -20,9 +20,11 @@ import { pooledRandomLayer } from "./deposits/pooled-random.ts"
 import { Intake } from "./ingest/intake.ts"
 import { webhookRoute } from "./ingest/webhook-route.ts"
 import { creditorLayer, Ledger } from "./ledger/ledger.ts"
+import { Manager, managerLayer } from "./manager/manager.ts"
+import { ReconciliationHealth } from "./manager/reconciliation-health.ts"
 import { databaseLayer } from "./postgres/database.ts"
 import { Settlement } from "./settlement/settlement.ts"
-import { workersLayer } from "./workers/workers.ts"
+import { Workers } from "./workers/workers.ts"
 
 /** Beside one for each worker: ingest, the listener, the sweeper, the API. */
 const connectionsBesideWorkers = 10
@@ -61,15 +63,19 @@ const http = HttpRouter.serve(Layer.mergeAll(webhooks, apiRoutes), {
   disableListenLog: true
 })
 
-const workers = workersLayer.pipe(Layer.provide(Settlement.layer), Layer.provide(creditorLayer))
+const workers = Workers.layer.pipe(Layer.provide(Settlement.layer), Layer.provide(creditorLayer))
 
 /** The service with parts of one's own: another validator, another way to group webhooks. */
 export const serviceWith = <E, R>(parts: {
   readonly validator: Layer.Layer<Validator, E, R>
   readonly intake: typeof Intake.layer
 }) =>
-  Layer.mergeAll(workers, http).pipe(
+  // Beside each other, so that they stop at the same time.
+  Layer.mergeAll(managerLayer, http).pipe(
     Layer.provideMerge(httpServer),
+    Layer.provideMerge(Manager.layer),
+    Layer.provideMerge(workers),
+    Layer.provide(ReconciliationHealth.disabled),
     Layer.provide(parts.validator),
     Layer.provideMerge(Layer.mergeAll(JobQueries.layer, Ledger.layer, parts.intake)),
     Layer.provideMerge(Layer.mergeAll(Addresses.layer, Deposits.layer, JobSignal.layer)),
