@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { addresses } from "./addresses-api.ts"
 import { Authorization } from "./authorization.ts"
+import { health } from "./health-api.ts"
 import { AmbiguousProblem, NotFoundProblem, UnavailableProblem } from "./problems.ts"
 
 const Time = Schema.String.annotate({ description: "ISO 8601, UTC, milliseconds" })
@@ -93,16 +94,6 @@ const accounts = HttpApiGroup.make("accounts")
     })
   )
   .middleware(Authorization)
-
-const health = HttpApiGroup.make("health").add(
-  HttpApiEndpoint.get("alive", "/healthz", {
-    success: Schema.Struct({ status: Schema.Literal("ok") })
-  }),
-  HttpApiEndpoint.get("ready", "/readyz", {
-    success: Schema.Struct({ status: Schema.Literal("ready") }),
-    error: UnavailableProblem
-  })
-)
 
 export class Api extends HttpApi.make("surehook")
   .add(jobs, accounts, addresses, health)

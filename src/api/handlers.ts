@@ -1,7 +1,7 @@
 /** The handlers of the API: what each endpoint answers, and to whom. */
 import { hash, timingSafeEqual } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
-import { Duration, Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Addresses } from "../addresses/addresses.ts"
 import { registrableOf } from "../addresses/registration.ts"
@@ -14,11 +14,10 @@ import { Ledger } from "../ledger/ledger.ts"
 import { addresses } from "./addresses-handlers.ts"
 import { Api } from "./api.ts"
 import { Authorization, Caller, maySee } from "./authorization.ts"
+import { health } from "./health-handlers.ts"
 import { orUnavailable } from "./or-unavailable.ts"
-import { Ambiguous, NotFound, Unauthorized, Unavailable } from "./problems.ts"
+import { Ambiguous, NotFound, Unauthorized } from "./problems.ts"
 import { checkedQueryLayer } from "./query-check.ts"
-
-const readinessTimeout = Duration.seconds(2)
 
 const jobs = HttpApiBuilder.group(
   Api,
@@ -120,24 +119,6 @@ const accounts = HttpApiBuilder.group(
 const nothingThere = new NotFound({
   detail: "nothing was credited to this address, and it is not registered"
 })
-
-const health = HttpApiBuilder.group(
-  Api,
-  "health",
-  Effect.fn(function* (handlers) {
-    const sql = yield* PgClient.PgClient
-    return handlers.handleAll({
-      alive: () => Effect.succeed({ status: "ok" as const }),
-      // The service listens only after its migrations are done.
-      ready: () =>
-        sql`SELECT 1`.pipe(
-          Effect.timeout(readinessTimeout),
-          Effect.mapError(() => new Unavailable({ detail: "the database does not answer" })),
-          Effect.as({ status: "ready" as const })
-        )
-    })
-  })
-)
 
 const digest = (text: string): Buffer => hash("sha256", text, "buffer")
 

@@ -40,6 +40,7 @@ export const startWorkerSet = Effect.fnUntraced(function* (worker: Settings["Ser
   const processName = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`
 
   const counted = (name: string) => {
+    let isRestart = false
     const run = runWorker({
       name,
       batchSize: worker.batchSize,
@@ -49,7 +50,11 @@ export const startWorkerSet = Effect.fnUntraced(function* (worker: Settings["Ser
       isStopping: () => isStopping
     })
     return Effect.andThen(
-      Effect.sync(() => alive.add(name)),
+      Effect.sync(() => {
+        alive.add(name)
+        if (isRestart) restarts += 1
+        isRestart = true
+      }),
       Effect.ensuring(
         run,
         Effect.sync(() => alive.delete(name))
@@ -63,7 +68,6 @@ export const startWorkerSet = Effect.fnUntraced(function* (worker: Settings["Ser
         Effect.logError(`worker ${name} died and is started again`, cause)
       ),
       Effect.sandbox,
-      Effect.tapError(() => Effect.sync(() => (restarts += 1))),
       Effect.retry(Schedule.spaced(restartPause)),
       Effect.annotateLogs({ worker: name })
     )
