@@ -86,7 +86,7 @@ const make = Effect.gen(function* () {
       Effect.map((claimable) => claimable.map(({ name }) => name))
     ),
     circuits: Effect.map(
-      Effect.forEach(chains.values(), ({ circuits }) => circuits),
+      Effect.forEach([...chains.values()], ({ circuits }) => circuits),
       (each) => each.flat()
     )
   })

@@ -40,8 +40,14 @@ const make = (all: ReadonlyArray<ManagedPart>): Manager["Service"] => {
       state = "stopping"
       const finished = yield* Effect.forEach(enabled, (part) => stop(part, timeout), {
         concurrency: "unbounded"
-      })
-      if (state === "stopping") state = "stopped"
+      }).pipe(
+        // Also if nobody waits any more: the parts end without being watched.
+        Effect.ensuring(
+          Effect.sync(() => {
+            if (state === "stopping") state = "stopped"
+          })
+        )
+      )
       return finished.every((isFinished) => isFinished)
     }),
     isRunning: Effect.suspend(() =>
