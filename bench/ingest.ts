@@ -1,10 +1,12 @@
 /** Webhooks acknowledged per second: each is verified, decoded and durable before its 200. */
+
 import { spawn } from "node:child_process"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { NodeServices } from "@effect/platform-node"
 import { Context, Effect, Layer, type Redacted, Schema } from "effect"
 import { HttpServer } from "effect/http"
+import { Scanners } from "../src/chains/scanner.ts"
 import { defaultIntakeOptions, Intake, type IntakeOptions } from "../src/ingest/intake.ts"
 import { serviceWith } from "../src/service.ts"
 import { Orders, Result } from "./load.ts"
@@ -25,8 +27,16 @@ export const measureIngest = (server: Redacted.Redacted<string>, options: Intake
   Effect.gen(function* () {
     const databaseUrl = yield* freshDatabase(server)
     const context = yield* Layer.build(
-      serviceWith({ validator: memoryValidator, intake: Intake.layerWith(options) }).pipe(
-        Layer.provide(environmentOf(databaseUrl, { FUNDING_WORKER_ENABLED: "false" })),
+      serviceWith({
+        chains: Layer.merge(memoryValidator, Scanners.none),
+        intake: Intake.layerWith(options)
+      }).pipe(
+        Layer.provide(
+          environmentOf(databaseUrl, {
+            FUNDING_WORKER_ENABLED: "false",
+            FUNDING_RECONCILIATION_ENABLED: "false"
+          })
+        ),
         Layer.provide(NodeServices.layer)
       )
     )

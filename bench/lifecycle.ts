@@ -19,7 +19,7 @@ import type { TransferClaim } from "../src/domain/transfer.ts"
 import { creditorLayer } from "../src/ledger/ledger.ts"
 import { databaseLayer } from "../src/postgres/database.ts"
 import { Settlement } from "../src/settlement/settlement.ts"
-import { workersLayer } from "../src/workers/workers.ts"
+import { Workers } from "../src/workers/workers.ts"
 import { memoryValidator } from "./memory-validator.ts"
 import { chainName, environmentOf, freshDatabase, source } from "./setup.ts"
 
@@ -106,7 +106,8 @@ export const measureLifecycle = (
         return claims.length / seconds
       }).pipe(
         Effect.provide(
-          workersLayer.pipe(
+          Layer.effectDiscard(Effect.flatMap(Workers, ({ start }) => start)).pipe(
+            Layer.provide(Workers.layer),
             Layer.provide(Settlement.layer),
             Layer.provide(creditorLayer),
             Layer.provide(Addresses.layer),

@@ -20,5 +20,6 @@ export const memoryValidator = Layer.succeed(Validator, {
         receipt_status: 1
       }
     }),
-  claimableChains: Effect.succeed([chainName])
+  claimableChains: Effect.succeed([chainName]),
+  circuits: Effect.succeed([])
 })

@@ -34,14 +34,16 @@ const mayImport: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   ["workers", [...tools, ...deposit, "ledger", "addresses", "chains", "settlement"]],
   ["reconciler", [...tools, ...deposit, "ledger", "addresses", "chains", "settlement"]],
   ["audit", [...tools, ...deposit, "ledger"]],
+  // Starts and stops what works in the background of a process.
+  ["manager", ["domain", "config", "workers", "reconciler"]],
   // On top.
-  ["api", house],
+  ["api", [...house, "manager"]],
   ["inspect", house],
-  ["service", [...house, "api", "inspect"]],
-  ["demo", [...house, "api", "inspect", "service"]],
-  ["cli", [...house, "api", "inspect", "service", "demo"]],
+  ["service", [...house, "manager", "api", "inspect"]],
+  ["demo", [...house, "manager", "api", "inspect", "service"]],
+  ["cli", [...house, "manager", "api", "inspect", "service", "demo"]],
   ["main", ["cli"]],
-  ["bench", [...house, "api", "service", "demo"]]
+  ["bench", [...house, "manager", "api", "service", "demo"]]
 ])
 
 /** Packages, for the parts that may not use every package. */

@@ -1,5 +1,5 @@
 /**
- * The whole service as one layer: the database, the workers and the HTTP server.
+ * The whole service as one layer: the database, the manager over workers and reconciler, and the HTTP server.
  *
  * It starts from the bottom up. When it stops, webhooks end and workers drain at the same time, then
  * waiting commits are served, and the database goes last.
@@ -11,6 +11,7 @@ import { HttpRouter } from "effect/http"
 import { Addresses } from "./addresses/addresses.ts"
 import { apiRoutes } from "./api/handlers.ts"
 import { chainsLayer } from "./chains/chains.ts"
+import type { Scanners } from "./chains/scanner.ts"
 import type { Validator } from "./chains/validator.ts"
 import { Settings } from "./config/settings.ts"
 import { DeadLetters } from "./deposits/dead-letters.ts"
@@ -21,12 +22,16 @@ import { pooledRandomLayer } from "./deposits/pooled-random.ts"
 import { Intake } from "./ingest/intake.ts"
 import { webhookRoute } from "./ingest/webhook-route.ts"
 import { creditorLayer, Ledger } from "./ledger/ledger.ts"
+import { Manager, managerLayer } from "./manager/manager.ts"
+import { ReconciliationHealth } from "./manager/reconciliation-health.ts"
 import { databaseLayer } from "./postgres/database.ts"
+import { Reconciler } from "./reconciler/reconciler.ts"
 import { Settlement } from "./settlement/settlement.ts"
-import { workersLayer } from "./workers/workers.ts"
+import { WatchedCredits } from "./settlement/watched-credits.ts"
+import { Workers } from "./workers/workers.ts"
 
-/** Beside one for each worker: ingest, the listener, the sweeper, the API. */
-const connectionsBesideWorkers = 10
+/** Beside one for each worker: ingest, the listener, the sweeper, the reconciler, the API. */
+const connectionsBesideWorkers = 14
 /**
  * Longer than the 60 s for which load balancers keep a connection: if the server closes it first,
  * the next webhook meets a closed door.
@@ -62,16 +67,24 @@ const http = HttpRouter.serve(Layer.mergeAll(webhooks, apiRoutes), {
   disableListenLog: true
 })
 
-const workers = workersLayer.pipe(Layer.provide(Settlement.layer), Layer.provide(creditorLayer))
+/** Both drive deposits, through the same settlement. */
+const drivers = Layer.merge(Workers.layer, Reconciler.layer).pipe(
+  Layer.provide([Settlement.layer, WatchedCredits.layer]),
+  Layer.provide(creditorLayer)
+)
 
-/** The service with parts of one's own: another validator, another way to group webhooks. */
+/** The service with parts of one's own: other chains, another way to group webhooks. */
 export const serviceWith = <E, R>(parts: {
-  readonly validator: Layer.Layer<Validator, E, R>
+  readonly chains: Layer.Layer<Validator | Scanners, E, R>
   readonly intake: typeof Intake.layer
 }) =>
-  Layer.mergeAll(workers, http).pipe(
+  // Beside each other, so that they stop at the same time.
+  Layer.mergeAll(managerLayer, http).pipe(
     Layer.provideMerge(httpServer),
-    Layer.provide(parts.validator),
+    Layer.provideMerge(Manager.layer),
+    Layer.provide(ReconciliationHealth.layer),
+    Layer.provideMerge(drivers),
+    Layer.provide(parts.chains),
     Layer.provideMerge(
       Layer.mergeAll(JobQueries.layer, DeadLetters.layer, Ledger.layer, parts.intake)
     ),
@@ -81,4 +94,4 @@ export const serviceWith = <E, R>(parts: {
   )
 
 /** Needs the settings and the config; `HttpServer` tells where it listens. */
-export const serviceLayer = serviceWith({ validator: chainsLayer, intake: Intake.layer })
+export const serviceLayer = serviceWith({ chains: chainsLayer, intake: Intake.layer })

@@ -4,6 +4,7 @@ import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api
 import { addresses } from "./addresses-api.ts"
 import { Authorization } from "./authorization.ts"
 import { dlq } from "./dlq-api.ts"
+import { health } from "./health-api.ts"
 import { AmbiguousProblem, NotFoundProblem, UnavailableProblem } from "./problems.ts"
 import { EventView, JobView } from "./views.ts"
 
@@ -42,16 +43,6 @@ const accounts = HttpApiGroup.make("accounts")
     })
   )
   .middleware(Authorization)
-
-const health = HttpApiGroup.make("health").add(
-  HttpApiEndpoint.get("alive", "/healthz", {
-    success: Schema.Struct({ status: Schema.Literal("ok") })
-  }),
-  HttpApiEndpoint.get("ready", "/readyz", {
-    success: Schema.Struct({ status: Schema.Literal("ready") }),
-    error: UnavailableProblem
-  })
-)
 
 export class Api extends HttpApi.make("surehook")
   .add(jobs, accounts, addresses, dlq, health)

@@ -1,7 +1,7 @@
 /** The handlers of the API: what each endpoint answers, and to whom. */
 import { hash, timingSafeEqual } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
-import { Duration, Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Addresses } from "../addresses/addresses.ts"
 import { registrableOf } from "../addresses/registration.ts"
@@ -15,12 +15,11 @@ import { addresses } from "./addresses-handlers.ts"
 import { Api } from "./api.ts"
 import { Authorization, Caller, maySee } from "./authorization.ts"
 import { dlq } from "./dlq-handlers.ts"
+import { health } from "./health-handlers.ts"
 import { orUnavailable } from "./or-unavailable.ts"
-import { Ambiguous, NotFound, Unauthorized, Unavailable } from "./problems.ts"
+import { Ambiguous, NotFound, Unauthorized } from "./problems.ts"
 import { checkedQueryLayer } from "./query-check.ts"
 import { visibleJobOf } from "./visible-job.ts"
-
-const readinessTimeout = Duration.seconds(2)
 
 const jobs = HttpApiBuilder.group(
   Api,
@@ -109,24 +108,6 @@ const accounts = HttpApiBuilder.group(
 const nothingThere = new NotFound({
   detail: "nothing was credited to this address, and it is not registered"
 })
-
-const health = HttpApiBuilder.group(
-  Api,
-  "health",
-  Effect.fn(function* (handlers) {
-    const sql = yield* PgClient.PgClient
-    return handlers.handleAll({
-      alive: () => Effect.succeed({ status: "ok" as const }),
-      // The service listens only after its migrations are done.
-      ready: () =>
-        sql`SELECT 1`.pipe(
-          Effect.timeout(readinessTimeout),
-          Effect.mapError(() => new Unavailable({ detail: "the database does not answer" })),
-          Effect.as({ status: "ready" as const })
-        )
-    })
-  })
-)
 
 const digest = (text: string): Buffer => hash("sha256", text, "buffer")
 

@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
 
-const problemFields = <Status extends number, Title extends string>(
+export const problemFields = <Status extends number, Title extends string>(
   status: Status,
   title: Title
 ) => ({
@@ -13,7 +13,7 @@ const problemFields = <Status extends number, Title extends string>(
   detail: Schema.String
 })
 
-const asProblem = HttpApiSchema.asJson({ contentType: "application/problem+json" })
+export const asProblem = HttpApiSchema.asJson({ contentType: "application/problem+json" })
 
 export class Unauthorized extends Schema.Error<Unauthorized>("surehook/api/Unauthorized")(
   problemFields(401, "Unauthorized"),

@@ -17,12 +17,13 @@ import { makeQuorum } from "./quorum.ts"
 import { makeEndpoints } from "./rpc/endpoints.ts"
 import { type ChainScanner, Scanners } from "./scanner.ts"
 import { needsQuorum } from "./thresholds.ts"
-import { ChainUnknown, Validator, type Verdict } from "./validator.ts"
+import { ChainUnknown, type Circuit, Validator, type Verdict } from "./validator.ts"
 
 interface Chain {
   readonly name: ChainName
   readonly scanner: ChainScanner | undefined
   readonly isClaimable: Effect.Effect<boolean>
+  readonly circuits: Effect.Effect<ReadonlyArray<Circuit>>
   readonly verify: Validator["Service"]["verify"]
 }
 
@@ -46,6 +47,7 @@ const makeChain = Effect.fnUntraced(function* (
     name: config.name,
     scanner,
     isClaimable: endpoints.isClaimable,
+    circuits: endpoints.circuits,
     verify: (claim) => {
       const token = config.tokens.get(claim.token)
       if (token === undefined) return Effect.succeed(tokenUnknown(config.name, claim))
@@ -91,6 +93,10 @@ const make = Effect.gen(function* () {
       }),
     claimableChains: Effect.filter([...chains.values()], ({ isClaimable }) => isClaimable).pipe(
       Effect.map((claimable) => claimable.map(({ name }) => name))
+    ),
+    circuits: Effect.map(
+      Effect.forEach([...chains.values()], ({ circuits }) => circuits),
+      (each) => each.flat()
     )
   })
   const watched = new Map(

@@ -96,6 +96,15 @@ export class ChainUnknown extends Schema.TaggedError<ChainUnknown>()("ChainUnkno
 
 export type ValidatorError = RpcFailure | RpcRefused | CircuitsOpen | ChainUnknown
 
+/** How the circuit of one endpoint stands. */
+export interface Circuit {
+  readonly chain: ChainName
+  /** The endpoint's name (host and position), never its URL, which may hold a key. */
+  readonly endpoint: string
+  /** `half_open`: its time is over, and the next question is its probe, or is under way. */
+  readonly state: "closed" | "open" | "half_open"
+}
+
 /** All chains of the configuration behind one door. */
 export class Validator extends Context.Service<
   Validator,
@@ -104,5 +113,7 @@ export class Validator extends Context.Service<
     readonly verify: (claim: TransferClaim) => Effect.Effect<Verdict, ValidatorError>
     /** The chains of which at least one endpoint would take a call now: only their jobs are claimed. */
     readonly claimableChains: Effect.Effect<ReadonlyArray<ChainName>>
+    /** Of every endpoint of every chain. */
+    readonly circuits: Effect.Effect<ReadonlyArray<Circuit>>
   }
 >()("surehook/chains/Validator") {}

@@ -7,6 +7,7 @@
 import { Clock, Context, Deferred, Duration, Effect, Fiber, Layer, Metric } from "effect"
 import type { SqlError } from "effect/sql"
 import type { BlockRange } from "../chains/scanner.ts"
+import { newProcessName } from "../config/process-name.ts"
 import { Settings } from "../config/settings.ts"
 import { SurehookConfig } from "../config/surehook-config.ts"
 import type { ChainName } from "../domain/chain.ts"
@@ -14,12 +15,15 @@ import { reconciliationFailed } from "../telemetry/metrics.ts"
 import { makePass, missedOf } from "./pass.ts"
 import type { PassReport, ScanReport } from "./pass-report.ts"
 
+/** Nothing is gained by letting a pass of minutes come to its end. */
+const maxStopTime = Duration.seconds(5)
+
 export class Reconciler extends Context.Service<
   Reconciler,
   {
     /** Runs passes from now on. Does nothing if it runs. */
     readonly start: Effect.Effect<void>
-    /** Lets the pass that is under way come to its end for so long, and true if it did. */
+    /** Lets the pass that is under way come to its end for so long, at most five seconds. Whether it did. */
     readonly shutdown: (timeout: Duration.Duration) => Effect.Effect<boolean>
     readonly isRunning: Effect.Effect<boolean>
     /** When a pass of this process ended the last time, in milliseconds since 1970. */
@@ -33,6 +37,11 @@ export class Reconciler extends Context.Service<
     ) => Effect.Effect<ScanReport, SqlError.SqlError> | undefined
   }
 >()("surehook/reconciler/Reconciler") {
+  /** Starts nothing by itself. */
+  static readonly layer = Layer.unwrap(
+    Effect.sync(() => Reconciler.layerAs(`reconciler:${newProcessName()}`))
+  )
+
   /** `actor` names this process: `reconciler:host-1`. */
   static readonly layerAs = (actor: string) =>
     Layer.effect(
@@ -82,7 +91,7 @@ export class Reconciler extends Context.Service<
             if (running === undefined) return true
             yield* Deferred.succeed(running.stopped, undefined)
             const ended = yield* Fiber.await(running.fiber).pipe(
-              Effect.timeoutOption(timeout),
+              Effect.timeoutOption(Duration.min(timeout, maxStopTime)),
               // A finalizer is uninterruptible, and a timeout works by interruption.
               Effect.interruptible
             )

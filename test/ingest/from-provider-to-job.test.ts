@@ -39,7 +39,8 @@ class Service extends Context.Service<Service, RunningService>()("test/Service")
           Validator,
           Validator.of({
             verify: () => Effect.die("no worker should ask"),
-            claimableChains: Effect.succeed([])
+            claimableChains: Effect.succeed([]),
+            circuits: Effect.succeed([])
           })
         ),
         env: { FUNDING_WORKER_ENABLED: "false" }

@@ -1,29 +1,14 @@
 /** The database goes away under load and comes back: no accepted webhook is missing. */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Ref, Schedule, Schema } from "effect"
 import { layer as clientLayer } from "../../src/postgres/client.ts"
-import { EmbeddedPostgres } from "../../src/postgres/embedded.ts"
 import { chainOf, LocalChain } from "../support/anvil.ts"
 import { awaitState } from "../support/await.ts"
+import { ownServer } from "../support/own-server.ts"
 import { startService } from "../support/service.ts"
 import { assertCreditedOnce, countJobs, makeTransfers } from "../support/transfers.ts"
 import { deliver, request } from "../support/webhooks.ts"
-
-const ownServer = Effect.gen(function* () {
-  const dataDir = yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const folder = mkdtempSync(join(tmpdir(), "surehook-outage-"))
-      chmodSync(folder, 0o711)
-      return folder
-    }),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-  )
-  return yield* EmbeddedPostgres.acquire({ dataDir, port: 0 })
-})
 
 const Accepted = Schema.Struct({ job_id: Schema.String })
 

@@ -3,7 +3,7 @@
  * to answer only when a test allows it, or to fail in each way that there is.
  */
 import { Effect, Layer } from "effect"
-import type { ValidatorError, Verdict } from "../../src/chains/validator.ts"
+import type { Circuit, ValidatorError, Verdict } from "../../src/chains/validator.ts"
 import { Validator } from "../../src/chains/validator.ts"
 import type { ChainName, TxHash } from "../../src/domain/chain.ts"
 import type { TransferClaim } from "../../src/domain/transfer.ts"
@@ -32,5 +32,6 @@ export const scriptByTx =
 
 export const validatorOf = (
   script: Script,
-  claimableChains: Effect.Effect<ReadonlyArray<ChainName>>
-): Layer.Layer<Validator> => Layer.succeed(Validator, { verify: script, claimableChains })
+  claimableChains: Effect.Effect<ReadonlyArray<ChainName>>,
+  circuits: Effect.Effect<ReadonlyArray<Circuit>> = Effect.succeed([])
+): Layer.Layer<Validator> => Layer.succeed(Validator, { verify: script, claimableChains, circuits })

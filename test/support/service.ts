@@ -9,6 +9,7 @@ import { NodeServices } from "@effect/platform-node"
 import { Context, Effect, Layer, LogLevel, Redacted, References, Schema, type Scope } from "effect"
 import { HttpServer } from "effect/http"
 import { chainsLayer } from "../../src/chains/chains.ts"
+import { Scanners } from "../../src/chains/scanner.ts"
 import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig } from "../../src/config/chain-config.ts"
 import { Settings } from "../../src/config/settings.ts"
@@ -98,7 +99,13 @@ export const startService = (
       ...options.config
     })
     const context = yield* Layer.build(
-      serviceWith({ validator: options.validator ?? chainsLayer, intake: Intake.layer }).pipe(
+      serviceWith({
+        chains:
+          options.validator === undefined
+            ? chainsLayer
+            : Layer.merge(options.validator, Scanners.none),
+        intake: Intake.layer
+      }).pipe(
         Layer.provide([settings, config]),
         Layer.provide(NodeServices.layer),
         // What the service should do is seen by what it does. To read along: TEST_LOG_LEVEL=Info.

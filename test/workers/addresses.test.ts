@@ -1,20 +1,12 @@
 /** Deposits to addresses that nobody registered: refused or credited, as their tenant's rule says. */
 import { PgClient } from "@effect/sql-pg"
-import { assert, describe, it, layer } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
-import { SecureRandom } from "effect/crypto"
+import { assert, describe, layer } from "@effect/vitest"
+import { Context, Deferred, Effect, Fiber, Layer, Ref } from "effect"
 import { Addresses } from "../../src/addresses/addresses.ts"
-import { Settings } from "../../src/config/settings.ts"
-import { SurehookConfig } from "../../src/config/surehook-config.ts"
 import { Deposits } from "../../src/deposits/deposits.ts"
-import { advance, type Job, TransitionRefused } from "../../src/deposits/job.ts"
-import { JobSignal } from "../../src/deposits/job-signal.ts"
+import { advance, TransitionRefused } from "../../src/deposits/job.ts"
 import { JobId, SourceId, TenantId } from "../../src/domain/ids.ts"
-import { readEvents } from "../../src/event-log/event-log.ts"
-import { creditorLayer } from "../../src/ledger/ledger.ts"
-import { Settlement } from "../../src/settlement/settlement.ts"
-import { workersLayer } from "../../src/workers/workers.ts"
-import { depositsLayer, localchain, newJobs, readJobs, received } from "../deposits/jobs.ts"
+import { localchain, newJobs, readJobs, received } from "../deposits/jobs.ts"
 import { awaitStatus, balancesOf, eventsOf, get, jobOf } from "../support/api.ts"
 import { awaitState } from "../support/await.ts"
 import { TestDatabase } from "../support/postgres.ts"
@@ -22,6 +14,7 @@ import { confirmAll, type Script, validatorOf } from "../support/scripted-valida
 import { configOf, operatorToken, type RunningService, startService } from "../support/service.ts"
 import { deliver, request } from "../support/webhooks.ts"
 import { passTimeUntil } from "./passing-time.ts"
+import { hasStatus, startWorkers, test, typesOf } from "./running-workers.ts"
 
 const { sources } = configOf([])
 const [main] = sources.values()
@@ -212,47 +205,12 @@ layer(Service.layer, { excludeTestServices: true })("a deposit", (it) => {
   )
 })
 
-const stores = Layer.mergeAll(Settlement.layer, JobSignal.layer, Addresses.layer).pipe(
-  Layer.provide(SecureRandom.layerWebCrypto),
-  Layer.provideMerge(creditorLayer),
-  Layer.provideMerge(depositsLayer)
-)
-
-/** Workers whose look at the addresses is ours to spoil. */
-const startWorkers = (addresses: Addresses["Service"], script: Script = confirmAll) =>
-  Effect.gen(function* () {
-    const scope = yield* Scope.fork(yield* Effect.scope)
-    yield* Layer.buildWithScope(
-      Layer.fresh(workersLayer).pipe(
-        Layer.provide(Layer.succeed(Addresses, addresses)),
-        Layer.provide(validatorOf(script, Effect.succeed([localchain]))),
-        Layer.provide(Layer.succeed(SurehookConfig, configOf([]))),
-        Layer.provide(
-          Settings.layerFrom({
-            FUNDING_WORKER_COUNT: "1",
-            FUNDING_WORKER_BATCH_SIZE: "100",
-            FUNDING_WORKER_POLL_INTERVAL: "1s",
-            FUNDING_WORKER_LEASE: "60s"
-          })
-        )
-      ),
-      scope
-    )
-    return { stop: Scope.close(scope, Exit.void) }
+/** A worker whose look at the addresses is ours to spoil. */
+const startWorker = (addresses: Addresses["Service"], script: Script = confirmAll) =>
+  startWorkers(script, {
+    addresses,
+    env: { FUNDING_WORKER_COUNT: "1", FUNDING_WORKER_BATCH_SIZE: "100" }
   })
-
-const hasStatus = (status: string) => (job: Job) => job.state.status === status
-
-const typesOf = (id: JobId) =>
-  Effect.gen(function* () {
-    const events = yield* readEvents(yield* PgClient.PgClient, id)
-    return events.map(({ type }) => type)
-  })
-
-const test = (
-  name: string,
-  body: Effect.Effect<void, unknown, Layer.Success<typeof stores> | Scope.Scope>
-) => it.effect(name, () => body.pipe(Effect.scoped, Effect.provide(stores), Effect.orDie))
 
 describe("a worker's look at the registered addresses", () => {
   test(
@@ -262,7 +220,7 @@ describe("a worker's look at the registered addresses", () => {
       const asked = yield* Ref.make<ReadonlyArray<number>>([])
       const jobs = yield* newJobs(Array.from({ length: 25 }, () => received()))
       const ids = jobs.map(({ id }) => id)
-      yield* startWorkers({
+      yield* startWorker({
         ...addresses,
         lookup: (wanted) =>
           Effect.andThen(
@@ -285,7 +243,7 @@ describe("a worker's look at the registered addresses", () => {
       if (job === undefined) return assert.fail()
       const away = yield* Ref.make(true)
       const asksChain = yield* Ref.make(0)
-      yield* startWorkers(
+      yield* startWorker(
         {
           ...addresses,
           lookup: (wanted) =>
@@ -325,7 +283,7 @@ describe("a worker's look at the registered addresses", () => {
       const asked = yield* Deferred.make<void>()
       const [job] = yield* newJobs([received()])
       if (job === undefined) return assert.fail()
-      const workers = yield* startWorkers({
+      const workers = yield* startWorker({
         ...addresses,
         lookup: () => Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
       })

@@ -1,87 +1,24 @@
-/** The workers under their supervisor, with time in the test's hands and a scripted chain. */
-import { PgClient } from "@effect/sql-pg"
-import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Ref, Scope } from "effect"
-import { SecureRandom } from "effect/crypto"
+import { assert, describe } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, Layer, Ref } from "effect"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
-import { Addresses } from "../../src/addresses/addresses.ts"
 import { CircuitsOpen, RpcFailure, type Verdict } from "../../src/chains/validator.ts"
-import { Settings } from "../../src/config/settings.ts"
-import { SurehookConfig } from "../../src/config/surehook-config.ts"
 import { Deposits } from "../../src/deposits/deposits.ts"
 import type { Job } from "../../src/deposits/job.ts"
 import { JobSignal } from "../../src/deposits/job-signal.ts"
-import type { JobId } from "../../src/domain/ids.ts"
-import { readEvents } from "../../src/event-log/event-log.ts"
-import { creditorLayer } from "../../src/ledger/ledger.ts"
 import { Settlement } from "../../src/settlement/settlement.ts"
-import { workersLayer } from "../../src/workers/workers.ts"
-import { depositsLayer, localchain, newJobs, readJobs, received } from "../deposits/jobs.ts"
-import { confirmAll, confirmed, type Script, validatorOf } from "../support/scripted-validator.ts"
+import { localchain, newJobs, readJobs, received } from "../deposits/jobs.ts"
+import { confirmAll, confirmed, type Script } from "../support/scripted-validator.ts"
 import { passTimeUntil } from "./passing-time.ts"
-
-const noConfig = Layer.succeed(SurehookConfig, {
-  sources: new Map(),
-  chains: new Map(),
-  apiTokens: []
-})
-
-const stores = Layer.mergeAll(Settlement.layer, JobSignal.layer, Addresses.layer, noConfig).pipe(
-  Layer.provide(SecureRandom.layerWebCrypto),
-  Layer.provideMerge(creditorLayer),
-  Layer.provideMerge(depositsLayer)
-)
+import { hasStatus, idsOf, onlyChain, startWorkers, test, typesOf } from "./running-workers.ts"
 
 const databaseAway = new SqlError({ reason: new ConnectionError({ cause: new Error("away") }) })
-
-const onlyChain = Effect.succeed([localchain])
-
-/** Runs workers until the scope closes, and gives what stops them earlier. */
-const startWorkers = (
-  script: Script,
-  env: Readonly<Record<string, string>> = {},
-  claimable: Effect.Effect<ReadonlyArray<typeof localchain>> = onlyChain,
-  settlement?: Settlement["Service"]
-) =>
-  Effect.gen(function* () {
-    const scope = yield* Scope.fork(yield* Effect.scope)
-    yield* Layer.buildWithScope(
-      Layer.fresh(workersLayer).pipe(
-        Layer.provide(Layer.succeed(Settlement, settlement ?? (yield* Settlement))),
-        Layer.provide(validatorOf(script, claimable)),
-        Layer.provide(
-          Settings.layerFrom({
-            FUNDING_WORKER_COUNT: "2",
-            FUNDING_WORKER_POLL_INTERVAL: "1s",
-            FUNDING_WORKER_LEASE: "60s",
-            ...env
-          })
-        )
-      ),
-      scope
-    )
-    return { stop: Scope.close(scope, Exit.void) }
-  })
-
-const hasStatus = (status: string) => (job: Job) => job.state.status === status
-const idsOf = (jobs: ReadonlyArray<Job>) => jobs.map(({ id }) => id)
-const typesOf = (id: JobId) =>
-  Effect.gen(function* () {
-    const events = yield* readEvents(yield* PgClient.PgClient, id)
-    return events.map(({ type }) => type)
-  })
-
-const test = (
-  name: string,
-  body: Effect.Effect<void, unknown, Layer.Success<typeof stores> | Scope.Scope>
-) => it.effect(name, () => body.pipe(Effect.scoped, Effect.provide(stores), Effect.orDie))
 
 describe("the workers", () => {
   test(
     "carry deposits from pending to completed, and new ones as soon as they are signalled",
     Effect.gen(function* () {
-      yield* startWorkers(confirmAll, { FUNDING_WORKER_POLL_INTERVAL: "1h" })
+      yield* startWorkers(confirmAll, { env: { FUNDING_WORKER_POLL_INTERVAL: "1h" } })
       const jobs = yield* newJobs(Array.from({ length: 25 }, () => received()))
       yield* (yield* JobSignal).announce
       yield* passTimeUntil(idsOf(jobs), hasStatus("completed"))
@@ -155,7 +92,7 @@ describe("the workers", () => {
     Effect.gen(function* () {
       const open = yield* Ref.make(true)
       const claimable = Effect.map(Ref.get(open), (isOpen) => (isOpen ? [] : [localchain]))
-      yield* startWorkers(confirmAll, {}, claimable)
+      yield* startWorkers(confirmAll, { claimable })
       const [job] = yield* newJobs([received()])
       if (job === undefined) return assert.fail()
       yield* TestClock.adjust("30 seconds")
@@ -215,7 +152,7 @@ describe("the workers", () => {
         isOpen = count > 0 && !isOpen
         return isOpen ? [] : [localchain]
       })
-      yield* startWorkers(script, { FUNDING_WORKER_COUNT: "1" }, claimable)
+      yield* startWorkers(script, { env: { FUNDING_WORKER_COUNT: "1" }, claimable })
       const [job] = yield* newJobs([received({}, { max_attempts: 2 })])
       if (job === undefined) return assert.fail()
       const released = (times: number) => (current: Job) =>
@@ -263,7 +200,7 @@ describe("the workers", () => {
           claim.tx_hash === slow.state.context.tx_hash
             ? Effect.as(Deferred.await(answer), confirmed(claim))
             : confirmAll(claim),
-        { FUNDING_WORKER_COUNT: "1" }
+        { env: { FUNDING_WORKER_COUNT: "1" } }
       )
       yield* passTimeUntil(idsOf(quick), hasStatus("completed"))
       assert.strictEqual((yield* readJobs([slow.id]))[0]?.state.status, "processing")
@@ -341,7 +278,7 @@ describe("the workers", () => {
         Ref.getAndUpdate(deaths, (left) => left - 1),
         (left) => (left > 0 ? Effect.die(new Error("dies")) : onlyChain)
       )
-      yield* startWorkers(confirmAll, {}, claimable)
+      yield* startWorkers(confirmAll, { claimable })
       const [job] = yield* newJobs([received()])
       if (job === undefined) return assert.fail()
       yield* passTimeUntil([job.id], hasStatus("completed"))
@@ -359,7 +296,7 @@ describe("the workers", () => {
             Effect.andThen(Deferred.await(answer)),
             Effect.as(confirmed(claim))
           ),
-        { FUNDING_WORKER_COUNT: "1", FUNDING_WORKER_BATCH_SIZE: "1" }
+        { env: { FUNDING_WORKER_COUNT: "1", FUNDING_WORKER_BATCH_SIZE: "1" } }
       )
       const [held, waiting] = yield* newJobs([received({}, { priority: 1 }), received()])
       if (held === undefined || waiting === undefined) return assert.fail()
@@ -420,12 +357,10 @@ describe("the workers", () => {
             )
           : Effect.as(Deferred.await(answer), confirmed(claim))
       const sizes = yield* Ref.make<ReadonlyArray<number>>([])
-      yield* startWorkers(
-        script,
+      yield* startWorkers(script, {
         // Only who knows that a job is due again looks for it within the hour.
-        { FUNDING_WORKER_COUNT: "1", FUNDING_WORKER_POLL_INTERVAL: "1h" },
-        onlyChain,
-        {
+        env: { FUNDING_WORKER_COUNT: "1", FUNDING_WORKER_POLL_INTERVAL: "1h" },
+        settlement: {
           settle: (worker, found) =>
             Ref.modify(sizes, (before) => [before.length, [...before, found.length]]).pipe(
               Effect.flatMap((call) =>
@@ -433,7 +368,7 @@ describe("the workers", () => {
               )
             )
         }
-      )
+      })
       const jobs = yield* newJobs([retried, reported])
       yield* (yield* JobSignal).announce
       yield* passTimeUntil(idsOf(jobs), hasStatus("processing"))

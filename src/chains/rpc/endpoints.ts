@@ -12,7 +12,7 @@ import { Array as Arr, Clock, Effect, Redacted, Result } from "effect"
 import type { CircuitBreaker } from "effect/persistence"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import type { ChainFamily } from "../family.ts"
-import type { CircuitsOpen, RpcFailure, RpcRefused } from "../validator.ts"
+import type { Circuit, CircuitsOpen, RpcFailure, RpcRefused } from "../validator.ts"
 import { allFailed, someUnasked } from "./all-failed.ts"
 import type { Question } from "./endpoint.ts"
 import { type GuardedEndpoint, guard, maxTurnMillis } from "./guarded-endpoint.ts"
@@ -51,6 +51,7 @@ export interface SingleEndpoint {
 export interface ChainEndpoints extends Endpoints {
   /** The best first. */
   readonly each: ReadonlyArray<SingleEndpoint>
+  readonly circuits: Effect.Effect<ReadonlyArray<Circuit>>
 }
 
 /** What the endpoints were asked runs on in the scope, also when its answer is no longer needed. */
@@ -129,6 +130,7 @@ export const makeEndpoints = Effect.fnUntraced(function* (
 
   return {
     ...viewOf(inOrder.map(({ guarded }) => guarded)),
+    circuits: Effect.forEach(inOrder, ({ guarded }) => guarded.circuit),
     each: inOrder.map(({ guarded, host }) => ({
       name: guarded.name,
       host,

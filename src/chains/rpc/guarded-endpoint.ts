@@ -14,7 +14,7 @@ import { Cause, Duration, Effect, Exit, type Scope } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import type { ChainFamily } from "../family.ts"
-import type { RpcFailure, RpcRefused } from "../validator.ts"
+import type { Circuit, RpcFailure, RpcRefused } from "../validator.ts"
 import { blame, connect, type Question } from "./endpoint.ts"
 import { isOurFault, type RpcErrorAnswer } from "./faults.ts"
 import { makeQuickRetry } from "./quick-retry.ts"
@@ -38,6 +38,7 @@ export interface GuardedEndpoint {
   readonly awaitTurn: Effect.Effect<void, NotNow>
   /** Whether a question asked now would reach it within `maxTurnMillis`. */
   readonly isClaimable: Effect.Effect<boolean>
+  readonly circuit: Effect.Effect<Circuit>
   /** Whether a call has been without an answer for long. */
   readonly isSilent: (nowMillis: number) => boolean
 }
@@ -139,8 +140,16 @@ export const guard = (
         })
       : new NotNow({ endpoint: rpc.name, why: "probe", wait_ms: probeMillis })
 
+  // The store is in memory and has no errors of its own.
+  const circuitState = Effect.orDie(breaker.state(key))
+
   return {
     name: rpc.name,
+    circuit: Effect.map(circuitState, (state) => ({
+      chain: chain.name,
+      endpoint: rpc.name,
+      state: state._tag === "Closed" ? "closed" : isOpen(state) ? "open" : "half_open"
+    })),
     awaitTurn: orNotNow(limit.admitInTurn(maxTurnMillis)),
     ask: (question, { isAdmitted, mayRetry }) => {
       const once = Effect.andThen(checkChainId, question(endpoint))
@@ -154,15 +163,14 @@ export const guard = (
       )
     },
     isClaimable: Effect.gen(function* () {
-      // The store is in memory and has no errors of its own.
-      const state = yield* Effect.orDie(breaker.state(key))
-      const takesCalls =
-        state._tag === "Closed" ||
-        // Past its time a circuit reads as open until the next call, which becomes the probe.
-        (state._tag === "Open" && Duration.isZero(state.retryAfter)) ||
-        (state._tag === "HalfOpen" && !state.probing)
+      const state = yield* circuitState
+      const takesCalls = !isOpen(state) && !(state._tag === "HalfOpen" && state.probing)
       return takesCalls && (yield* limit.backlogMillis) <= maxTurnMillis
     }),
     isSilent
   }
 }
+
+/** Past its time a circuit reads as open until the next call, which becomes the probe. */
+const isOpen = (state: CircuitBreaker.State): boolean =>
+  state._tag === "Open" && !Duration.isZero(state.retryAfter)

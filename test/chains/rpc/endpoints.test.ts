@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock, Effect, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import type { Validator, ValidatorError } from "../../../src/chains/validator.ts"
+import type { Circuit, Validator, ValidatorError } from "../../../src/chains/validator.ts"
 import { type FrontMode, type RpcFront, startRpcFront } from "../../../src/demo/rpc-front.ts"
 import type { TxHash } from "../../../src/domain/chain.ts"
 import {
@@ -66,6 +66,9 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("the endpoints of a chain", (
         const { front, validator } = yield* behindFront({ threshold: 3 })
         yield* front.setMode(overloaded)
         assert.deepStrictEqual(yield* validator.claimableChains, [chainName])
+        const endpoint = `${new URL(front.url).host}#0`
+        const circuit = (state: Circuit["state"]) => [{ chain: chainName, endpoint, state }]
+        assert.deepStrictEqual(yield* validator.circuits, circuit("closed"))
 
         for (let failures = 1; failures <= 3; failures++) {
           assert.strictEqual((yield* failureOf(ask(validator)))._tag, "RpcFailure")
@@ -76,11 +79,13 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("the endpoints of a chain", (
         assert.deepInclude(rejected, { retry_after_ms: openMillis })
         assert.strictEqual(yield* front.requests, sent, "an open circuit makes no calls")
         assert.deepStrictEqual(yield* validator.claimableChains, [])
+        assert.deepStrictEqual(yield* validator.circuits, circuit("open"))
 
         yield* TestClock.adjust(openMillis - 1)
         assert.deepStrictEqual(yield* validator.claimableChains, [])
         yield* TestClock.adjust(1)
         assert.deepStrictEqual(yield* validator.claimableChains, [chainName])
+        assert.deepStrictEqual(yield* validator.circuits, circuit("half_open"))
 
         assert.strictEqual((yield* failureOf(ask(validator)))._tag, "RpcFailure", "the probe fails")
         assert.deepStrictEqual(yield* validator.claimableChains, [])
@@ -89,6 +94,7 @@ layer(LocalChain.layer, { timeout: "60 seconds" })("the endpoints of a chain", (
         yield* front.setMode({ _tag: "Forward" })
         assert.strictEqual((yield* ask(validator))._tag, "NotFound")
         assert.deepStrictEqual(yield* validator.claimableChains, [chainName])
+        assert.deepStrictEqual(yield* validator.circuits, circuit("closed"))
       })
   )
 

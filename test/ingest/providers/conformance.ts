@@ -102,7 +102,8 @@ const nobody = Layer.succeed(
   Validator,
   Validator.of({
     verify: () => Effect.die("no worker should ask"),
-    claimableChains: Effect.succeed([])
+    claimableChains: Effect.succeed([]),
+    circuits: Effect.succeed([])
   })
 )
 
