@@ -85,7 +85,7 @@ layer(TestDatabase.layer, { excludeTestServices: true })("a service", (it) => {
         workers: { status: "ok", expected: 3, alive: 3, restarts: 0 },
         reconciliation: {
           status: "ok",
-          last_completed_at: found.parts.reconciliation?.last_completed_at
+          last_completed_at: found.parts.reconciliation?.last_completed_at ?? null
         },
         circuits: { status: "ok", open: [], half_open: [] }
       })
