@@ -1,12 +1,13 @@
 /** The database of a run: an embedded Postgres of its own behind a TCP proxy, and what can befall both. */
 import process from "node:process"
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Option, Redacted, Schema } from "effect"
+import { Duration, Effect, Option, Redacted, Schema } from "effect"
 import { EmbeddedPostgres } from "../../src/postgres/embedded.ts"
 import { serverProcessesIn } from "../../src/postgres/embedded-process.ts"
 import { startTcpProxy } from "./tcp-proxy.ts"
 
 const databaseName = "chaos"
+const queryLimit = Duration.seconds(3)
 
 const withPort = (url: string, port: number): string => {
   const other = new URL(url)
@@ -38,11 +39,16 @@ export const startDatabase = (dataDir: string) =>
     )
     const proxy = yield* startTcpProxy(server.port)
 
-    /** On a connection of its own, because the server may die at any moment. */
+    /**
+     * On a connection of its own, because the server may die at any moment. A server that is killed
+     * while one connects may leave the driver waiting, hence the limit.
+     */
     const query = <A, E>(use: Effect.Effect<A, E, PgClient.PgClient>) =>
       use.pipe(
         Effect.provide(PgClient.layer({ url: Redacted.make(directUrl), maxConnections: 1 })),
-        Effect.option
+        Effect.timeoutOption(queryLimit),
+        Effect.option,
+        Effect.map(Option.flatten)
       )
 
     return {

@@ -16,7 +16,8 @@ export interface LoadFigures {
   transactions: number
   /** Each attempt to deliver one. */
   sent: number
-  refused: number
+  /** Attempts without a 200, by what came instead. */
+  readonly failed: Map<string, number>
   /** Webhooks of which no attempt has had a 200 yet. */
   open: number
   readonly acknowledged: Array<Acknowledged>
@@ -25,7 +26,7 @@ export interface LoadFigures {
 export const noLoad = (): LoadFigures => ({
   transactions: 0,
   sent: 0,
-  refused: 0,
+  failed: new Map(),
   open: 0,
   acknowledged: []
 })
@@ -113,9 +114,10 @@ export const runLoad = Effect.fnUntraced(function* (options: LoadOptions) {
 
   const deliver = (id: string, claim: Claim) =>
     attempt(id, claim).pipe(
-      Effect.tapError(() =>
+      Effect.tapError((why) =>
         Effect.suspend(() => {
-          figures.refused++
+          const instead = typeof why === "string" ? why : "no answer"
+          figures.failed.set(instead, (figures.failed.get(instead) ?? 0) + 1)
           return Effect.sleep(random.integer(leastRetryMillis, mostRetryMillis))
         })
       ),

@@ -10,6 +10,9 @@ const table = (rows: ReadonlyArray<readonly [string, string | number]>): string 
     .join("\n")
 }
 
+const sorted = <K extends string>(counts: ReadonlyMap<K, number>) =>
+  [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1))
+
 export const violationText = ({ check, job_id, tx_hash, what }: Violation): string =>
   [
     `${check}:`,
@@ -22,7 +25,7 @@ export const reportText = (
   { seed, minutes }: { readonly seed: number; readonly minutes: number },
   { figures, injected, load, ownEnds, rpcHits, violations }: RunReport
 ): string => {
-  const faults = [...injected].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const faults = sorted(injected)
   const rows: ReadonlyArray<readonly [string, string | number]> = [
     ["seed", seed],
     ["minutes", minutes],
@@ -35,6 +38,7 @@ export const reportText = (
     ],
     ["transactions", load.transactions],
     ["webhooks sent", load.sent],
+    ...sorted(load.failed).map(([what, count]) => [`  ${what}`, count] as const),
     ["webhooks acknowledged", load.acknowledged.length],
     ["jobs", figures.jobs],
     ["events", figures.events],

@@ -9,6 +9,8 @@ import type { JobCounts } from "./database.ts"
 import type { Stage } from "./inject.ts"
 
 const lookEveryMillis = 100
+/** What is due within this time of the next is done with it. */
+const togetherMillis = 3000
 const settleLimit = Duration.minutes(3)
 
 /** The instances' time, ahead of ours. */
@@ -38,7 +40,7 @@ export const settle = Effect.fnUntraced(function* (stage: Stage, shift: Shift, r
     if (counts !== undefined && counts.processing === 0 && counts.next_due !== null) {
       const early = counts.next_due - (now + shift.millis)
       // Not while somebody works: his lease would be over at once.
-      if (early > lookEveryMillis) yield* advanceClocks(stage, shift, early)
+      if (early > lookEveryMillis) yield* advanceClocks(stage, shift, early + togetherMillis)
     }
     yield* Effect.sleep(lookEveryMillis)
   }
