@@ -59,7 +59,8 @@ export interface RunReport extends Verdict {
 const addressCount = 40
 const endpointCount = 2
 const progressEvery = Duration.seconds(10)
-const drainLimit = Duration.seconds(90)
+const drainLimit = Duration.minutes(2)
+const mostDelayMillis = 30_000
 const readyLimit = Duration.seconds(60)
 /** With a reconciler: how long it may take to mend what the faults left. */
 const mendLimit = Duration.minutes(2)
@@ -125,7 +126,7 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
     transactionsPerSecond: options.transactionsPerSecond,
     senders: senderCount,
     addresses,
-    mostDelayMillis: durationMillis / 3
+    mostDelayMillis: Math.min(durationMillis / 3, mostDelayMillis)
   })
   const schedule = makeSchedule(random.fork("faults"), {
     durationMillis,
@@ -175,10 +176,7 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
     concurrency: "unbounded"
   }).pipe(Effect.timeoutOption(readyLimit))
   if (ready._tag === "None") unsettled("an instance did not come back")
-  const drained = yield* Effect.timeoutOption(
-    Fiber.join(load),
-    durationMillis + Duration.toMillis(drainLimit)
-  )
+  const drained = yield* Effect.timeoutOption(Fiber.join(load), drainLimit)
   if (drained._tag === "None") {
     yield* Fiber.interrupt(load)
     unsettled(`${figures.open} webhooks were never accepted`)

@@ -37,9 +37,11 @@ export const settle = Effect.fnUntraced(function* (stage: Stage, shift: Shift, r
     if (counts !== undefined && isAtRest(counts, reorgs)) return true
     const now = yield* Clock.currentTimeMillis
     if (now > deadline) return false
-    if (counts !== undefined && counts.processing === 0 && counts.next_due !== null) {
-      const early = counts.next_due - (now + shift.millis)
-      // Not while somebody works: his lease would be over at once.
+    // Not while somebody works: his lease would be over at once.
+    if (counts !== undefined && counts.processing === 0) {
+      const { next_due } = counts
+      // What is only watched is looked at now and then, which no row tells.
+      const early = next_due === null ? togetherMillis : next_due - (now + shift.millis)
       if (early > lookEveryMillis) yield* advanceClocks(stage, shift, early + togetherMillis)
     }
     yield* Effect.sleep(lookEveryMillis)
