@@ -24,6 +24,7 @@ describe("processes, database and chain that fail under load", () => {
           leastFaultGapMillis: 200,
           mostFaultGapMillis: 500,
           mostFaultMillis: 1200,
+          fullDisk: false,
           features,
           print: () => {}
         })

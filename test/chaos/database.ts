@@ -4,6 +4,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, Option, Redacted, Schema } from "effect"
 import { EmbeddedPostgres } from "../../src/postgres/embedded.ts"
 import { serverProcessesIn } from "../../src/postgres/embedded-process.ts"
+import { mountSmallDisk, smallDiskSettings } from "./small-disk.ts"
 import { startTcpProxy } from "./tcp-proxy.ts"
 
 const databaseName = "chaos"
@@ -28,9 +29,11 @@ const Waiting = Schema.Struct({
 export type JobCounts = typeof Waiting.Type
 const decodeWaiting = Schema.decodeUnknownEffect(Schema.Tuple([Waiting]))
 
-export const startDatabase = (dataDir: string) =>
+export const startDatabase = (dataDir: string, wantsSmallDisk: boolean) =>
   Effect.gen(function* () {
-    const server = yield* EmbeddedPostgres.acquire({ dataDir, port: 0 })
+    const disk = wantsSmallDisk ? yield* mountSmallDisk(dataDir) : undefined
+    const settings = disk === undefined ? {} : smallDiskSettings
+    const server = yield* EmbeddedPostgres.acquire({ dataDir, port: 0, settings })
     const url = Redacted.value(server.url)
     const directUrl = withPort(url, server.port)
     const administrator = PgClient.layer({ url: server.url, maxConnections: 1 })
@@ -57,6 +60,8 @@ export const startDatabase = (dataDir: string) =>
       /** For the checker. */
       directUrl,
       proxy,
+      /** Undefined where none can be had that may be filled. */
+      disk,
       kill: Effect.gen(function* () {
         const postmaster = yield* server.pid
         const all = serverProcessesIn(server.clusterDir) ?? Option.toArray(postmaster)

@@ -27,6 +27,8 @@ export type Fault =
   | { readonly kind: "cut-database"; readonly millis: number }
   /** The connections to the database stand, and nothing passes. */
   | { readonly kind: "hang-database"; readonly millis: number }
+  /** The database's disk is full. */
+  | { readonly kind: "full-disk"; readonly millis: number }
   /** One instance's clock is off for a while, and jumps back. */
   | {
       readonly kind: "clock-jump"
@@ -63,6 +65,7 @@ export interface ScheduleOptions {
   /** The longest that a fault lasts. */
   readonly mostFaultMillis: number
   readonly reorgs: boolean
+  readonly fullDisk: boolean
 }
 
 const leastFaultMillis = 500
@@ -82,6 +85,7 @@ const make = (random: Random, kind: FaultKind, options: ScheduleOptions): Fault 
       return { kind }
     case "cut-database":
     case "hang-database":
+    case "full-disk":
     case "chain-stall":
       return { kind, millis }
     case "clock-jump": {
@@ -112,6 +116,7 @@ export const makeSchedule = (
     "clock-jump",
     "chain-stall",
     ...rpcFaultKinds,
+    ...(options.fullDisk ? (["full-disk"] as const) : []),
     ...(options.reorgs ? (["reorg"] as const) : [])
   ]
   const schedule: Array<ScheduledFault> = []

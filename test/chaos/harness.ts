@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly leastFaultGapMillis: number
   readonly mostFaultGapMillis: number
   readonly mostFaultMillis: number
+  /** Also fill the database's disk, where that can be had: see small-disk.ts. */
+  readonly fullDisk: boolean
   readonly features: Promised
   readonly print: (line: string) => void
 }
@@ -84,7 +86,7 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
   const token = `ops-${randomBytes(16).toString("hex")}`
 
   const [database, chain] = yield* Effect.all(
-    [startDatabase(join(folder, "data")), startLocalChain],
+    [startDatabase(join(folder, "data"), options.fullDisk), startLocalChain],
     { concurrency: "unbounded" }
   )
   const endpoints = yield* Effect.forEach(Array.from({ length: endpointCount }), (_, index) =>
@@ -135,7 +137,8 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
     leastGapMillis: options.leastFaultGapMillis,
     mostGapMillis: options.mostFaultGapMillis,
     mostFaultMillis: options.mostFaultMillis,
-    reorgs: features.reorgs
+    reorgs: features.reorgs,
+    fullDisk: database.disk !== undefined
   })
   const injected = new Map<FaultKind, number>()
   const figures = noLoad()

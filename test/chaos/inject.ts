@@ -52,6 +52,10 @@ export const inject = (stage: Stage, fault: Fault): Effect.Effect<void> => {
       return during(fault.millis, database.proxy.cut, database.proxy.restore)
     case "hang-database":
       return during(fault.millis, database.proxy.hang, database.proxy.restore)
+    case "full-disk": {
+      const { disk } = database
+      return disk === undefined ? Effect.void : during(fault.millis, disk.fill, disk.free)
+    }
     case "clock-jump": {
       const instance = instances[fault.instance] ?? instances[0]
       return during(fault.millis, instance.setClockShift(fault.byMillis), instance.setClockShift(0))

@@ -51,6 +51,7 @@ const main = Effect.gen(function* () {
     leastFaultGapMillis: 500,
     mostFaultGapMillis: 3500,
     mostFaultMillis: 6000,
+    fullDisk: true,
     features,
     print: (line) => console.log(line)
   })

@@ -12,7 +12,8 @@ const scheduleOf = (seed: number) =>
     leastGapMillis: 500,
     mostGapMillis: 2000,
     mostFaultMillis: 5000,
-    reorgs: true
+    reorgs: true,
+    fullDisk: true
   })
 
 const planOf = (seed: number) =>
