@@ -1,0 +1,49 @@
+/**
+ * After the faults: waits until nothing can move any more.
+ *
+ * Retries can be minutes away. Nobody waits for them: when nothing else is to be done, the clocks of
+ * all instances are put forward to the moment when the next job is due.
+ */
+import { Clock, Duration, Effect, Option } from "effect"
+import type { JobCounts } from "./database.ts"
+import type { Stage } from "./inject.ts"
+
+const lookEveryMillis = 100
+/** What is due within this time of the next is done with it. */
+const togetherMillis = 3000
+const settleLimit = Duration.minutes(3)
+
+/** The instances' time, ahead of ours. */
+export interface Shift {
+  millis: number
+}
+
+export const advanceClocks = (stage: Stage, shift: Shift, byMillis: number) =>
+  Effect.suspend(() => {
+    shift.millis += byMillis
+    return Effect.forEach(stage.instances, (one) => one.setClockShift(shift.millis), {
+      discard: true
+    })
+  })
+
+const isAtRest = ({ processing, waiting, watching }: JobCounts, reorgs: boolean): boolean =>
+  processing === 0 && waiting === 0 && (!reorgs || watching === 0)
+
+/** False if it did not settle in time. */
+export const settle = Effect.fnUntraced(function* (stage: Stage, shift: Shift, reorgs: boolean) {
+  const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(settleLimit)
+  while (true) {
+    const counts = Option.getOrUndefined(yield* stage.database.counts)
+    if (counts !== undefined && isAtRest(counts, reorgs)) return true
+    const now = yield* Clock.currentTimeMillis
+    if (now > deadline) return false
+    // Not while somebody works: his lease would be over at once.
+    if (counts !== undefined && counts.processing === 0) {
+      const { next_due } = counts
+      // What is only watched is looked at now and then, which no row tells.
+      const early = next_due === null ? togetherMillis : next_due - (now + shift.millis)
+      if (early > lookEveryMillis) yield* advanceClocks(stage, shift, early + togetherMillis)
+    }
+    yield* Effect.sleep(lookEveryMillis)
+  }
+})
