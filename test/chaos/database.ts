@@ -24,7 +24,9 @@ const Waiting = Schema.Struct({
   completed: Schema.Int,
   dlq: Schema.Int,
   /** When the next of those that wait is due: milliseconds since 1970. */
-  next_due: Schema.NullOr(Schema.Finite)
+  next_due: Schema.NullOr(Schema.Finite),
+  /** When the reconciler is to look next: an instance that was killed holds on to what it had taken. */
+  next_check: Schema.NullOr(Schema.Finite)
 })
 export type JobCounts = typeof Waiting.Type
 const decodeWaiting = Schema.decodeUnknownEffect(Schema.Tuple([Waiting]))
@@ -86,7 +88,10 @@ export const startDatabase = (dataDir: string, wantsSmallDisk: boolean) =>
                    count(*) FILTER (WHERE status = 'dlq')::int AS dlq,
                    (extract(epoch FROM min(coalesce(next_retry_at, first_seen_at)) FILTER (
                      WHERE status = 'pending' OR sub_state = 'scheduled')) * 1000)::float8
-                     AS next_due
+                     AS next_due,
+                   (extract(epoch FROM greatest(
+                     (SELECT min(due_at) FROM reconciliation_checks),
+                     (SELECT max(claimed_until) FROM scan_cursors))) * 1000)::float8 AS next_check
             FROM funding_event_jobs`
         ).pipe(
           Effect.flatMap(decodeWaiting),

@@ -33,8 +33,8 @@ import { makePlan } from "./plan.ts"
 import { makeRandom } from "./random.ts"
 import { registerAddresses } from "./registration.ts"
 import { startRpcProxy } from "./rpc-proxy.ts"
-import { advanceClocks, type Shift, settle } from "./settle.ts"
-import { configText, reconciliationThresholdMillis, workerEnv } from "./surehook-yaml.ts"
+import { advanceToNextCheck, type Shift, settle } from "./settle.ts"
+import { configText, workerEnv } from "./surehook-yaml.ts"
 
 export interface RunOptions {
   readonly seed: number
@@ -211,7 +211,7 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
     judged.verdict.violations.some(({ check }) => mendable.has(check)) &&
     (yield* Clock.currentTimeMillis) < mendUntil
   ) {
-    yield* advanceClocks(stage, shift, reconciliationThresholdMillis)
+    yield* advanceToNextCheck(stage, shift)
     yield* Effect.sleep(mendLookEvery)
     judged = yield* judge
   }

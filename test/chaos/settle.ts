@@ -7,6 +7,7 @@
 import { Clock, Duration, Effect, Option } from "effect"
 import type { JobCounts } from "./database.ts"
 import type { Stage } from "./inject.ts"
+import { reconciliationThresholdMillis } from "./surehook-yaml.ts"
 
 const lookEveryMillis = 100
 /** What is due within this time of the next is done with it. */
@@ -39,11 +40,18 @@ export const settle = Effect.fnUntraced(function* (stage: Stage, shift: Shift, r
     if (now > deadline) return false
     // Not while somebody works: his lease would be over at once.
     if (counts !== undefined && counts.processing === 0) {
-      const { next_due } = counts
-      // What is only watched is looked at now and then, which no row tells.
-      const early = next_due === null ? togetherMillis : next_due - (now + shift.millis)
+      const next = counts.next_due ?? counts.next_check
+      const early = next === null ? togetherMillis : next - (now + shift.millis)
       if (early > lookEveryMillis) yield* advanceClocks(stage, shift, early + togetherMillis)
     }
     yield* Effect.sleep(lookEveryMillis)
   }
+})
+
+/** To the moment when the reconciler looks at what it has not looked at yet. */
+export const advanceToNextCheck = Effect.fnUntraced(function* (stage: Stage, shift: Shift) {
+  const counts = Option.getOrUndefined(yield* stage.database.counts)
+  const now = (yield* Clock.currentTimeMillis) + shift.millis
+  const wait = (counts?.next_check ?? now) - now + togetherMillis
+  yield* advanceClocks(stage, shift, Math.max(wait, reconciliationThresholdMillis))
 })
