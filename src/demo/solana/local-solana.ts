@@ -5,12 +5,11 @@
  * programs of tokens, so that fees, rents, inner instructions and failures are those of Solana.
  */
 import { randomBytes } from "node:crypto"
-import { address, generateKeyPairSigner, type Instruction } from "@solana/kit"
+import { address, generateKeyPairSigner, type Instruction, type KeyPairSigner } from "@solana/kit"
 import { Clock, Effect, type Scope } from "effect"
 import { Address, TxHash } from "../../domain/chain.ts"
 import {
   associatedAccount,
-  closeWrapped,
   type Mint,
   mintInstructions,
   openAccount,
@@ -23,6 +22,7 @@ import { LocalSolanaError } from "./local-solana-error.ts"
 import { makeMethods } from "./rpc-methods.ts"
 import { serveJsonRpc } from "./rpc-server.ts"
 import { makeSvm } from "./svm.ts"
+import { closeWrapped, makeSecondAccount, sweep, transferInto } from "./token-accounts.ts"
 
 export interface Payment {
   /** The owner; a token goes to its associated account, which is made if need be. */
@@ -41,7 +41,7 @@ export interface LocalSolana {
     readonly decimals: number
     readonly feeBasisPoints?: number
   }) => Effect.Effect<Mint, LocalSolanaError>
-  /** An address that nobody used before. */
+  /** A wallet that nobody used before. */
   readonly freshAddress: Effect.Effect<Address>
   /** Where an owner's tokens of a mint are. */
   readonly tokenAccountOf: (mint: Mint, owner: Address) => Effect.Effect<Address>
@@ -57,6 +57,23 @@ export interface LocalSolana {
   ) => Effect.Effect<{ readonly tx_hash: TxHash; readonly owner: Address }, LocalSolanaError>
   /** SOL that arrives without any transfer, from a token account that is closed. */
   readonly payByClosing: (to: Address, units: bigint) => Effect.Effect<TxHash, LocalSolanaError>
+  /** A token account that is not the associated one. */
+  readonly openSecondAccount: (
+    mint: Mint,
+    owner: Address
+  ) => Effect.Effect<Address, LocalSolanaError>
+  /** Into a token account that is there, by a transaction that does not name its owner. */
+  readonly payInto: (
+    mint: Mint,
+    account: Address,
+    units: bigint
+  ) => Effect.Effect<TxHash, LocalSolanaError>
+  /** The owner, a fresh address, sends all of a token account to the depositor and closes the account. */
+  readonly sweep: (
+    mint: Mint,
+    owner: Address,
+    account: Address
+  ) => Effect.Effect<TxHash, LocalSolanaError>
   /** What an owner's associated account holds, or an account's lamports. */
   readonly balance: (token: Mint | "SOL", owner: Address) => Effect.Effect<bigint>
   /** So many slots without transactions pass. */
@@ -81,6 +98,7 @@ export const startLocalSolana: Effect.Effect<LocalSolana, LocalSolanaError, Scop
     const payer = yield* Effect.promise(() => generateKeyPairSigner())
     svm.endow(payer.address, endowment)
 
+    const wallets = new Map<Address, KeyPairSigner>()
     const attempt = <A>(what: string, run: () => Promise<A>) =>
       Effect.tryPromise({
         try: run,
@@ -129,9 +147,12 @@ export const startLocalSolana: Effect.Effect<LocalSolana, LocalSolanaError, Scop
         yield* execute("create a mint", async () => made.instructions)
         return made.mint
       }),
-      freshAddress: Effect.promise(async () =>
-        Address.make((await generateKeyPairSigner()).address)
-      ),
+      freshAddress: Effect.promise(async () => {
+        const wallet = await generateKeyPairSigner()
+        const owner = Address.make(wallet.address)
+        wallets.set(owner, wallet)
+        return owner
+      }),
       tokenAccountOf: (mint, owner) => Effect.promise(() => accountOf(mint, owner)),
       pay: (payments, { fails = false } = {}) =>
         execute(
@@ -159,6 +180,23 @@ export const startLocalSolana: Effect.Effect<LocalSolana, LocalSolanaError, Scop
         execute("close a wrapped account", async () =>
           closeWrapped(payer, await generateKeyPairSigner(), address(to), units)
         ),
+      openSecondAccount: Effect.fnUntraced(function* (mint, owner) {
+        const account = yield* Effect.promise(() => generateKeyPairSigner())
+        const made = { payer, account, mint, owner: address(owner), rentOf: svm.rentOf }
+        yield* execute("open a second account", async () => makeSecondAccount(made))
+        return Address.make(account.address)
+      }),
+      payInto: (mint, account, units) =>
+        execute("pay into an account", async () => [
+          await transferInto(payer, mint, address(account), units)
+        ]),
+      sweep: (mint, owner, account) =>
+        execute("sweep", async () => {
+          const wallet = wallets.get(owner)
+          if (wallet === undefined) throw new Error(`${owner} is no fresh address`)
+          const units = svm.holdingOf(address(account))?.units ?? 0n
+          return sweep(payer, wallet, mint, address(account), units)
+        }),
       balance: (token, owner) =>
         token === "SOL"
           ? Effect.sync(() => svm.lamportsOf(address(owner)))
