@@ -62,18 +62,25 @@ layer(Solana.layer, { timeout: "60 seconds" })("a scan of Solana", (it) => {
 
     it.effect("is not answered by another node behind the same URL that lacks it", () =>
       Effect.gen(function* () {
-        const { chain } = yield* Solana
         const { addresses, range } = yield* deposit
         const to = range.to + 9
-        const front = yield* frontWith("getSlot", { result: to })
-        const { scanner } = yield* openScanner({ urls: [front.url] })
-        const ahead = scanner.scan({ from: range.from, to }, addresses)
-        assert.match((yield* failureOf(ahead)).message, /Minimum context slot/)
-        // Nor where only its lists of transactions are behind.
+        const context = { slot: range.to }
+        for (const [method, result] of [
+          ["getTokenAccountsByOwner", { context, value: [] }],
+          ["getSignaturesForAddress", []]
+        ] as const) {
+          // It says that it is there, and one of its two lists is of it.
+          const front = yield* frontThat((call) => {
+            if (call.method === "getSlot") return { result: to }
+            return call.method === method ? { result } : undefined
+          })
+          const { scanner } = yield* openScanner({ urls: [front.url] })
+          const ahead = scanner.scan({ from: range.from, to }, addresses)
+          assert.match((yield* failureOf(ahead)).message, /Minimum context slot/)
+        }
         const error = { code: -32016, message: "Minimum context slot has not been reached" }
         const half = yield* frontWith("getSignaturesForAddress", { error })
         yield* isPassedOver(half.url, "RpcFailure", /Minimum context slot/)
-        yield* chain.confirm
       })
     )
 
