@@ -77,6 +77,7 @@ const AnyTransaction = Schema.Struct({
   meta: Schema.Struct({
     /** Null if it succeeded. Must be there: a missing error is no success. */
     err: Schema.Json,
+    /** Paid by the first account. */
     fee: Schema.optionalKey(Lamports),
     preBalances: Schema.Array(Lamports),
     postBalances: Schema.Array(Lamports),

@@ -35,8 +35,8 @@ export const transactionsSince = Effect.fnUntraced(function* (
     })
     const last = found.pop()
     if (last !== undefined && listed[0]?.signature !== last.signature) {
-      return yield* Effect.fail(
-        endpoint.failure(`${endpoint.name} lost its place in the transactions of ${address}`)
+      return yield* endpoint.failure(
+        `${endpoint.name} lost its place in the transactions of ${address}`
       )
     }
     found.push(...listed)
@@ -47,9 +47,7 @@ export const transactionsSince = Effect.fnUntraced(function* (
     }
     before = next.signature
   }
-  return yield* Effect.fail(
-    endpoint.refusal(
-      `${address} has more than ${found.length} transactions since slot ${range.from}: too many to look through`
-    )
+  return yield* endpoint.refusal(
+    `${address} has more than ${found.length} transactions since slot ${range.from}: too many to look through`
   )
 })

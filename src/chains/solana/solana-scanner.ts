@@ -119,15 +119,13 @@ const checkHas = Effect.fnUntraced(function* (endpoint: Endpoint, { from, to }: 
   )
   yield* endpoint.observeHead(newest)
   if (newest < to) {
-    return yield* Effect.fail(
-      endpoint.failure(`${endpoint.name} is at slot ${newest} and does not have slot ${to} yet`)
+    return yield* endpoint.failure(
+      `${endpoint.name} is at slot ${newest} and does not have slot ${to} yet`
     )
   }
   if (oldest > from) {
-    return yield* Effect.fail(
-      endpoint.refusal(
-        `${endpoint.name} has the transactions since slot ${oldest} only, not those since ${from}`
-      )
+    return yield* endpoint.refusal(
+      `${endpoint.name} has the transactions since slot ${oldest} only, not those since ${from}`
     )
   }
 })
@@ -155,18 +153,14 @@ const readable = Effect.fnUntraced(function* (endpoint: Endpoint, listed: Naming
   )
   if (transaction === undefined) return null
   if (transaction === null) {
-    return yield* Effect.fail(
-      endpoint.failure(`${endpoint.name} lists ${signature}, but does not have it`)
-    )
+    return yield* endpoint.failure(`${endpoint.name} lists ${signature}, but does not have it`)
   }
   if (
     transaction.slot !== slot ||
     transaction.meta.err !== null ||
     !accountsOf(transaction).includes(address)
   ) {
-    return yield* Effect.fail(
-      endpoint.failure(`${endpoint.name} lists ${signature} otherwise than it shows it`)
-    )
+    return yield* endpoint.failure(`${endpoint.name} lists ${signature} otherwise than it shows it`)
   }
   return transaction
 })
