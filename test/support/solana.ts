@@ -1,15 +1,23 @@
-/** A local Solana with tokens on it, and validators that ask it. */
-import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+/** A local Solana with tokens on it, and validators and scanners that ask it. */
+import { Context, Effect, Layer, Redacted, Schema, type Scope } from "effect"
+import { CircuitBreaker } from "effect/persistence"
+import type { ChainValidator } from "../../src/chains/family.ts"
+import { makeEndpoints } from "../../src/chains/rpc/endpoints.ts"
+import type { ChainScanner } from "../../src/chains/scanner.ts"
+import { solana } from "../../src/chains/solana/solana-family.ts"
 import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig, TokenConfig } from "../../src/config/chain-config.ts"
+import { type Rewritten, startRpcFront } from "../../src/demo/rpc-front.ts"
 import type { Mint } from "../../src/demo/solana/instructions.ts"
-import { type LocalSolana, startLocalSolana } from "../../src/demo/solana/local-solana.ts"
+import { startLocalSolana } from "../../src/demo/solana/local-solana.ts"
+import type { LocalSolana } from "../../src/demo/solana/local-solana-orders.ts"
 import { Amount } from "../../src/domain/amount.ts"
 import { Address, ChainName, TxHash } from "../../src/domain/chain.ts"
+import { parseExactJson } from "../../src/domain/exact-json.ts"
 import { TokenSymbol } from "../../src/domain/ids.ts"
 import type { TransferClaim } from "../../src/domain/transfer.ts"
 import { inTime } from "./in-time.ts"
-import { type LiveValidatorOptions, liveValidator } from "./live-validator.ts"
+import { type LiveValidatorOptions, liveValidator, openMillis } from "./live-validator.ts"
 
 export const chainName = ChainName.make("localsolana")
 export const usdc = TokenSymbol.make("USDC")
@@ -53,7 +61,9 @@ export interface ValidatorOptions extends Pick<LiveValidatorOptions, "threshold"
 }
 
 /** The local Solana as surehook.yaml would describe it. Over 1000 USDC are large. */
-const chainOf = (options: ValidatorOptions): Effect.Effect<ChainConfig, never, Solana> =>
+export const chainOf = (
+  options: ValidatorOptions = {}
+): Effect.Effect<ChainConfig, never, Solana> =>
   Effect.map(Solana, (local) => {
     const mint = (mint: Mint): TokenConfig => ({
       _tag: "Contract",
@@ -96,6 +106,36 @@ export const openValidator = (
 ): Effect.Effect<Validator["Service"], never, Solana | Scope.Scope> =>
   Effect.flatMap(chainOf(options), (chain) => liveValidator(chain, options))
 
+export interface OpenScanner {
+  readonly scanner: ChainScanner
+  /** Over the same endpoints. */
+  readonly verify: (claim: TransferClaim) => ReturnType<ChainValidator["verify"]>
+}
+
+/** A scanner of the local Solana, and its validator, with fresh circuits. */
+export const openScanner = (
+  options: ValidatorOptions = {}
+): Effect.Effect<OpenScanner, never, Solana | Scope.Scope> =>
+  Effect.gen(function* () {
+    const chain = yield* chainOf(options)
+    const breaker = yield* CircuitBreaker.make({
+      tripPolicy: CircuitBreaker.consecutive(options.threshold ?? 5),
+      openDuration: openMillis
+    })
+    const endpoints = yield* makeEndpoints(chain, solana, breaker)
+    const validator = yield* solana.makeValidator(chain, endpoints)
+    const scanner = yield* solana.makeScanner?.(chain, endpoints) ?? Effect.die("it has no scanner")
+    return {
+      scanner,
+      verify: (claim: TransferClaim) => {
+        const token = chain.tokens.get(claim.token)
+        return token === undefined
+          ? Effect.die(`${claim.token} is no token of ${chain.name}`)
+          : validator.verify(claim, token)
+      }
+    }
+  }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))
+
 export const claimOf = (
   claim: Partial<TransferClaim> & Pick<TransferClaim, "tx_hash" | "to_address">
 ): TransferClaim => ({
@@ -105,6 +145,39 @@ export const claimOf = (
   transfer_index: null,
   ...claim
 })
+
+/** How history is read. */
+export const asConfirmed = {
+  commitment: "confirmed",
+  encoding: "json",
+  maxSupportedTransactionVersion: 0
+}
+
+/** What the local Solana answers to a call. */
+export const answerTo = (method: string, params: ReadonlyArray<Schema.Json>) =>
+  Effect.gen(function* () {
+    const { chain } = yield* Solana
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params })
+    const text = yield* Effect.promise(() =>
+      fetch(chain.url, { method: "POST", body }).then((response) => response.text())
+    )
+    const { result } = yield* Schema.decodeUnknownEffect(Schema.Struct({ result: Schema.Json }))(
+      parseExactJson(text)
+    )
+    return result
+  })
+
+/** A front in which the answers to one method are others. */
+export const frontWith = (method: string, rewritten: Rewritten) =>
+  Effect.gen(function* () {
+    const { chain } = yield* Solana
+    const front = yield* startRpcFront(chain.url)
+    yield* front.setMode({
+      _tag: "Rewrite",
+      rewrite: (call) => (call.method === method ? rewritten : undefined)
+    })
+    return front
+  })
 
 /** How it fails, after the pauses in which it is tried again. */
 export const failureOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<E, A, R> =>

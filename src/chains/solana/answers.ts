@@ -40,7 +40,7 @@ const Lamports = Schema.Union([Slot, UnsignedText]).pipe(
   )
 )
 
-const SolanaAddress = Schema.String.pipe(
+export const SolanaAddress = Schema.String.pipe(
   Schema.check(Schema.makeFilter((text: string) => canonicalAddress("solana", text) !== undefined)),
   Schema.decodeTo(
     Address,
@@ -77,6 +77,8 @@ const AnyTransaction = Schema.Struct({
   meta: Schema.Struct({
     /** Null if it succeeded. Must be there: a missing error is no success. */
     err: Schema.Json,
+    /** Paid by the first account. */
+    fee: Schema.optionalKey(Lamports),
     preBalances: Schema.Array(Lamports),
     postBalances: Schema.Array(Lamports),
     preTokenBalances: TokenBalances,

@@ -1,5 +1,5 @@
 /**
- * The calls that the validator makes of a Solana node, each answer checked against what was asked for.
+ * The calls about one transaction, and about a node's slots, each answer checked against what was asked for.
  *
  * Error codes: https://docs.rs/solana-rpc-client-api/latest/src/solana_rpc_client_api/custom_error.rs.html.
  * All but these tell of the node (it is behind, has no history, its ledger has a hole) and are its
@@ -56,8 +56,8 @@ export const statusOf = (endpoint: Endpoint, hash: TxHash) =>
 export const newestSlot = (
   endpoint: Endpoint,
   commitment: "confirmed" | "finalized",
-  hash: TxHash
-) => endpoint.call("getSlot", [{ commitment }], Slot, hash)
+  group: string
+) => endpoint.call("getSlot", [{ commitment }], Slot, group)
 
 /** The hash of the block in a slot; null if the node does not have the block yet. */
 export const blockhashOf = (endpoint: Endpoint, slot: number, isFinal: boolean) =>

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { parseExactJson } from "../../domain/exact-json.ts"
 import type { ChainFamily } from "../family.ts"
 import { defaultLimits, makeJsonRpc } from "../rpc/json-rpc.ts"
+import { makeSolanaScanner } from "./solana-scanner.ts"
 import { makeSolanaValidator } from "./solana-validator.ts"
 
 /** An endpoint's text stands in an error: it must not be of any length, nor repeat what was sent. */
@@ -18,5 +19,6 @@ export const solana: ChainFamily = {
     makeJsonRpc(chain, endpoint, position, defaultLimits, parseExactJson),
   chainIdOf: (endpoint) => endpoint.call("getGenesisHash", [], GenesisHash),
   defaultMaxLag: maxLagSlots,
-  makeValidator: makeSolanaValidator
+  makeValidator: makeSolanaValidator,
+  makeScanner: makeSolanaScanner
 }

@@ -10,9 +10,7 @@ import {
 import { getCreateAccountInstruction, getTransferSolInstruction } from "@solana-program/system"
 import {
   findAssociatedTokenPda,
-  getCloseAccountInstruction,
   getCreateAssociatedTokenIdempotentInstructionAsync,
-  getInitializeAccount3Instruction,
   getInitializeMint2Instruction,
   getMintToInstruction,
   getRecoverNestedAssociatedTokenInstructionAsync,
@@ -149,25 +147,3 @@ export const recoverNested = (wallet: TransactionSigner, mint: Mint) =>
     walletAddress: wallet,
     tokenProgram: mint.program
   })
-
-/** SOL that arrives without a transfer: a token account of wrapped SOL is closed, its lamports go to `to`. */
-export const closeWrapped = (
-  payer: TransactionSigner,
-  account: TransactionSigner,
-  to: Address,
-  units: bigint
-): ReadonlyArray<Instruction> => [
-  getCreateAccountInstruction({
-    payer,
-    newAccount: account,
-    lamports: units,
-    space: tokenAccountBytes,
-    programAddress: TOKEN_PROGRAM_ADDRESS
-  }),
-  getInitializeAccount3Instruction({
-    account: account.address,
-    mint: wrappedSol.address,
-    owner: payer.address
-  }),
-  getCloseAccountInstruction({ account: account.address, destination: to, owner: payer })
-]

@@ -56,6 +56,12 @@ export interface LandedTransaction extends Execution {
   readonly blockTime: number
 }
 
+/** A token account as it is after some slot. */
+export interface TokenAccount extends Omit<TokenHolding, "accountIndex"> {
+  readonly address: string
+  readonly lamports: bigint
+}
+
 export interface Block {
   readonly slot: number
   readonly blockhash: string
@@ -82,6 +88,8 @@ export interface Ledger {
   /** Newest first. */
   readonly transactionsOf: (account: string) => ReadonlyArray<LandedTransaction>
   readonly commitmentOf: (slot: number) => Commitment
+  /** By address, as they are after the newest slot at a commitment. What was closed is gone. */
+  readonly tokenAccountsAt: (commitment: Commitment) => ReadonlyMap<string, TokenAccount>
 }
 
 const firstSlot = 1000
@@ -105,11 +113,13 @@ export const makeLedger = (seed: string): Ledger => {
     })
   }
   append(0, [])
+  const slotAt: Ledger["slotAt"] = (commitment) =>
+    commitment === "processed" ? processed() : newest[commitment]
 
   return {
     genesisHash: hashOf("genesis"),
     firstSlot,
-    slotAt: (commitment) => (commitment === "processed" ? processed() : newest[commitment]),
+    slotAt,
     land: (execution, blockTime) => {
       const [signature = ""] = execution.signatures
       const landed = { ...execution, signature, slot: processed() + 1, blockTime }
@@ -136,6 +146,20 @@ export const makeLedger = (seed: string): Ledger => {
     commitmentOf: (slot) => {
       if (slot <= newest.finalized) return "finalized"
       return slot <= newest.confirmed ? "confirmed" : "processed"
+    },
+    tokenAccountsAt: (commitment) => {
+      const accounts = new Map<string, TokenAccount>()
+      for (const landed of transactions.values()) {
+        if (landed.slot > slotAt(commitment)) break
+        const addressOf = ({ accountIndex }: TokenHolding) => landed.accountKeys[accountIndex] ?? ""
+        for (const holding of landed.preTokenBalances) accounts.delete(addressOf(holding))
+        for (const { accountIndex, ...holding } of landed.postTokenBalances) {
+          const address = landed.accountKeys[accountIndex] ?? ""
+          const lamports = landed.postBalances[accountIndex] ?? 0n
+          accounts.set(address, { ...holding, address, lamports })
+        }
+      }
+      return accounts
     }
   }
 }

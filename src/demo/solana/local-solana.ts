@@ -5,12 +5,11 @@
  * programs of tokens, so that fees, rents, inner instructions and failures are those of Solana.
  */
 import { randomBytes } from "node:crypto"
-import { address, generateKeyPairSigner, type Instruction } from "@solana/kit"
+import { address, generateKeyPairSigner, type Instruction, type KeyPairSigner } from "@solana/kit"
 import { Clock, Effect, type Scope } from "effect"
 import { Address, TxHash } from "../../domain/chain.ts"
 import {
   associatedAccount,
-  closeWrapped,
   type Mint,
   mintInstructions,
   openAccount,
@@ -18,55 +17,13 @@ import {
   transferSol,
   transferToken
 } from "./instructions.ts"
-import { type Commitment, makeLedger } from "./ledger.ts"
+import { makeLedger } from "./ledger.ts"
 import { LocalSolanaError } from "./local-solana-error.ts"
+import type { LocalSolana, Payment } from "./local-solana-orders.ts"
 import { makeMethods } from "./rpc-methods.ts"
 import { serveJsonRpc } from "./rpc-server.ts"
 import { makeSvm } from "./svm.ts"
-
-export interface Payment {
-  /** The owner; a token goes to its associated account, which is made if need be. */
-  readonly to: Address
-  readonly token: Mint | "SOL"
-  readonly units: bigint
-}
-
-export interface LocalSolana {
-  readonly url: string
-  readonly genesisHash: string
-  /** Pays for everything, and holds all the SOL and all of every token in the beginning. */
-  readonly depositor: Address
-  /** A mint of Token-2022 if it has a fee, which is kept back of every transfer. */
-  readonly createMint: (options: {
-    readonly decimals: number
-    readonly feeBasisPoints?: number
-  }) => Effect.Effect<Mint, LocalSolanaError>
-  /** An address that nobody used before. */
-  readonly freshAddress: Effect.Effect<Address>
-  /** Where an owner's tokens of a mint are. */
-  readonly tokenAccountOf: (mint: Mint, owner: Address) => Effect.Effect<Address>
-  /** All payments in one transaction, in a slot of its own, processed but not confirmed. */
-  readonly pay: (
-    payments: ReadonlyArray<Payment>,
-    options?: { readonly fails?: boolean }
-  ) => Effect.Effect<TxHash, LocalSolanaError>
-  /** Tokens that a program brings a fresh owner by an inner instruction. */
-  readonly payByProgram: (
-    mint: Mint,
-    units: bigint
-  ) => Effect.Effect<{ readonly tx_hash: TxHash; readonly owner: Address }, LocalSolanaError>
-  /** SOL that arrives without any transfer, from a token account that is closed. */
-  readonly payByClosing: (to: Address, units: bigint) => Effect.Effect<TxHash, LocalSolanaError>
-  /** What an owner's associated account holds, or an account's lamports. */
-  readonly balance: (token: Mint | "SOL", owner: Address) => Effect.Effect<bigint>
-  /** So many slots without transactions pass. */
-  readonly advance: (slots: number) => Effect.Effect<void>
-  /** A supermajority has voted for all slots so far. */
-  readonly confirm: Effect.Effect<void>
-  /** All slots so far are final. */
-  readonly finalize: Effect.Effect<void>
-  readonly slot: (commitment: Commitment) => Effect.Effect<number>
-}
+import { closeWrapped, makeSecondAccount, sweep, transferInto } from "./token-accounts.ts"
 
 /** About all the SOL that there is, in lamports. */
 const endowment = 600_000_000n * 10n ** 9n
@@ -81,6 +38,7 @@ export const startLocalSolana: Effect.Effect<LocalSolana, LocalSolanaError, Scop
     const payer = yield* Effect.promise(() => generateKeyPairSigner())
     svm.endow(payer.address, endowment)
 
+    const wallets = new Map<Address, KeyPairSigner>()
     const attempt = <A>(what: string, run: () => Promise<A>) =>
       Effect.tryPromise({
         try: run,
@@ -129,9 +87,12 @@ export const startLocalSolana: Effect.Effect<LocalSolana, LocalSolanaError, Scop
         yield* execute("create a mint", async () => made.instructions)
         return made.mint
       }),
-      freshAddress: Effect.promise(async () =>
-        Address.make((await generateKeyPairSigner()).address)
-      ),
+      freshAddress: Effect.promise(async () => {
+        const wallet = await generateKeyPairSigner()
+        const owner = Address.make(wallet.address)
+        wallets.set(owner, wallet)
+        return owner
+      }),
       tokenAccountOf: (mint, owner) => Effect.promise(() => accountOf(mint, owner)),
       pay: (payments, { fails = false } = {}) =>
         execute(
@@ -159,6 +120,23 @@ export const startLocalSolana: Effect.Effect<LocalSolana, LocalSolanaError, Scop
         execute("close a wrapped account", async () =>
           closeWrapped(payer, await generateKeyPairSigner(), address(to), units)
         ),
+      openSecondAccount: Effect.fnUntraced(function* (mint, owner) {
+        const account = yield* Effect.promise(() => generateKeyPairSigner())
+        const made = { payer, account, mint, owner: address(owner), rentOf: svm.rentOf }
+        yield* execute("open a second account", async () => makeSecondAccount(made))
+        return Address.make(account.address)
+      }),
+      payInto: (mint, account, units) =>
+        execute("pay into an account", async () => [
+          await transferInto(payer, mint, address(account), units)
+        ]),
+      sweep: (mint, owner, account) =>
+        execute("sweep", async () => {
+          const wallet = wallets.get(owner)
+          if (wallet === undefined) throw new Error(`${owner} is no fresh address`)
+          const units = svm.holdingOf(address(account))?.units ?? 0n
+          return sweep(payer, wallet, mint, address(account), units)
+        }),
       balance: (token, owner) =>
         token === "SOL"
           ? Effect.sync(() => svm.lamportsOf(address(owner)))

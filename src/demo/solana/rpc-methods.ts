@@ -5,42 +5,18 @@
  * Shapes: https://solana.com/docs/rpc/http (one page a method). Errors:
  * https://docs.rs/solana-rpc-client-api/latest/src/solana_rpc_client_api/custom_error.rs.html.
  */
-import { Schema } from "effect"
 import type { Block, Commitment, LandedTransaction, Ledger, TokenHolding } from "./ledger.ts"
-
-/** Numbers may be bigints. */
-export type MethodAnswer =
-  | { readonly result: unknown }
-  | { readonly error: { readonly code: number; readonly message: string } }
-
-const Config = Schema.Struct({
-  commitment: Schema.optionalKey(Schema.Literals(["processed", "confirmed", "finalized"])),
-  encoding: Schema.optionalKey(Schema.String),
-  maxSupportedTransactionVersion: Schema.optionalKey(Schema.Number),
-  searchTransactionHistory: Schema.optionalKey(Schema.Boolean),
-  transactionDetails: Schema.optionalKey(Schema.String),
-  rewards: Schema.optionalKey(Schema.Boolean),
-  limit: Schema.optionalKey(Schema.Number),
-  before: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  until: Schema.optionalKey(Schema.NullOr(Schema.String))
-})
-type Config = typeof Config.Type
-
-const Params = Schema.Struct({
-  none: Schema.Union([Schema.Tuple([]), Schema.Tuple([Config])]),
-  text: Schema.Union([Schema.Tuple([Schema.String]), Schema.Tuple([Schema.String, Config])]),
-  texts: Schema.Union([
-    Schema.Tuple([Schema.Array(Schema.String)]),
-    Schema.Tuple([Schema.Array(Schema.String), Config])
-  ]),
-  slot: Schema.Union([Schema.Tuple([Schema.Int]), Schema.Tuple([Schema.Int, Config])])
-}).fields
-
-/** How many signatures `getSignaturesForAddress` gives at most. */
-const maxSignatures = 1000
-
-const fault = (code: number, message: string): MethodAnswer => ({ error: { code, message } })
-const invalid = (why: string): MethodAnswer => fault(-32602, `Invalid params: ${why}`)
+import { methodsByAddress } from "./rpc-by-address.ts"
+import {
+  belowConfirmed,
+  type Config,
+  fault,
+  invalid,
+  type Method,
+  type MethodAnswer,
+  Params,
+  taking
+} from "./rpc-params.ts"
 
 export const makeMethods = (
   ledger: Ledger
@@ -51,9 +27,7 @@ export const makeMethods = (
 
   /** History is read at `confirmed` or `finalized`, as JSON, by who knows versioned transactions. */
   const historyProblem = (config: Config | undefined): MethodAnswer | undefined => {
-    if (commitment(config) === "processed") {
-      return invalid("Method does not support commitment below `confirmed`")
-    }
+    if (commitment(config) === "processed") return belowConfirmed()
     if ((config?.encoding ?? "json") !== "json") {
       return invalid("the local chain knows no encoding but json")
     }
@@ -62,10 +36,12 @@ export const makeMethods = (
       : undefined
   }
 
-  const handlers: Record<string, (params: unknown) => MethodAnswer> = {
+  const handlers: Record<string, Method> = {
+    ...methodsByAddress(ledger),
     getGenesisHash: () => ({ result: ledger.genesisHash }),
     getHealth: () => ({ result: "ok" }),
     getSlot: taking(Params.none, ([config]) => ({ result: ledger.slotAt(commitment(config)) })),
+    getFirstAvailableBlock: () => ({ result: ledger.firstSlot }),
     // No slot is skipped here.
     getBlockHeight: taking(Params.none, ([config]) => ({
       result: ledger.slotAt(commitment(config)) - ledger.firstSlot
@@ -85,23 +61,6 @@ export const makeMethods = (
         value: signatures.map((signature) => statusOf(ledger, signature))
       }
     })),
-    getSignaturesForAddress: taking(Params.text, ([account, config]) => {
-      const all = ledger.transactionsOf(account).filter(({ slot }) => isReached(slot, config))
-      const place = (signature: string | null | undefined, missing: number) =>
-        signature == null ? missing : all.findIndex((one) => one.signature === signature)
-      return {
-        result: all
-          .slice(place(config?.before, -1) + 1, place(config?.until, all.length))
-          .slice(0, config?.limit ?? maxSignatures)
-          .map((one) => ({
-            signature: one.signature,
-            err: one.err,
-            memo: null,
-            ...placeOf(one),
-            confirmationStatus: ledger.commitmentOf(one.slot)
-          }))
-      }
-    }),
     getBlock: taking(Params.slot, ([slot, config]) => {
       const problem = historyProblem(config)
       if (problem !== undefined) return problem
@@ -118,17 +77,6 @@ export const makeMethods = (
     })
   }
   return (method, params) => handlers[method]?.(params) ?? fault(-32601, "Method not found")
-}
-
-const taking = <S extends Schema.ConstraintDecoder<unknown>>(
-  schema: S,
-  answer: (params: S["Type"]) => MethodAnswer
-): ((params: unknown) => MethodAnswer) => {
-  const decode = Schema.decodeUnknownOption(schema)
-  return (params) => {
-    const decoded = decode(params)
-    return decoded._tag === "Some" ? answer(decoded.value) : invalid("unexpected parameters")
-  }
 }
 
 const placeOf = ({ slot, blockTime }: LandedTransaction) => ({ slot, blockTime })

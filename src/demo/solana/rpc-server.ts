@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from "node:http"
 import { Effect, Option, Schema, type Scope } from "effect"
 import { listen } from "../listening.ts"
 import { LocalSolanaError } from "./local-solana-error.ts"
-import type { MethodAnswer } from "./rpc-methods.ts"
+import type { MethodAnswer } from "./rpc-params.ts"
 
 const Call = Schema.Struct({
   id: Schema.Union([Schema.Number, Schema.String, Schema.Null]),

@@ -2,16 +2,19 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Duration, Effect, Result, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import { type Rewritten, startRpcFront } from "../../../src/demo/rpc-front.ts"
+import { startRpcFront } from "../../../src/demo/rpc-front.ts"
 import { wrappedSol } from "../../../src/demo/solana/instructions.ts"
 import { Amount } from "../../../src/domain/amount.ts"
 import type { Address, TxHash } from "../../../src/domain/chain.ts"
 import { TokenSymbol } from "../../../src/domain/ids.ts"
 import {
+  answerTo,
+  asConfirmed,
   chainName,
   claimOf,
   failureOf,
   fee,
+  frontWith,
   openValidator,
   Solana,
   sol,
@@ -34,38 +37,6 @@ const payUsdc = (paid = units) =>
     const to_address = yield* chain.freshAddress
     const tx_hash = yield* chain.pay([{ to: to_address, token, units: paid }])
     return { tx_hash, to_address }
-  })
-
-/** What the local Solana answers to a call. */
-const answerTo = (method: string, params: ReadonlyArray<Schema.Json>) =>
-  Effect.gen(function* () {
-    const { chain } = yield* Solana
-    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params })
-    const text = yield* Effect.promise(() =>
-      fetch(chain.url, { method: "POST", body }).then((response) => response.text())
-    )
-    const { result } = yield* Schema.decodeUnknownEffect(
-      Schema.fromJsonString(Schema.Struct({ result: Schema.Json }))
-    )(text)
-    return result
-  })
-
-const asConfirmed = {
-  commitment: "confirmed",
-  encoding: "json",
-  maxSupportedTransactionVersion: 0
-}
-
-/** A front in which the answers to one method are others. */
-const frontWith = (method: string, rewritten: Rewritten) =>
-  Effect.gen(function* () {
-    const { chain } = yield* Solana
-    const front = yield* startRpcFront(chain.url)
-    yield* front.setMode({
-      _tag: "Rewrite",
-      rewrite: (call) => (call.method === method ? rewritten : undefined)
-    })
-    return front
   })
 
 /** A front to a node that knows no transaction. */
