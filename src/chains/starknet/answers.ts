@@ -37,6 +37,21 @@ export const Event = Schema.Struct({
 })
 export type Event = typeof Event.Type
 
+/** An event with its place, which is not complete before its block is made. */
+export const EmittedEvent = Schema.Struct({
+  ...Event.fields,
+  transaction_hash: Felt,
+  block_hash: Schema.optionalKey(Schema.NullOr(Felt)),
+  block_number: Schema.optionalKey(Schema.NullOr(Height))
+})
+
+/** A page may be empty and have a next one: nodes limit how many blocks they search for it. */
+export const EventsPage = Schema.Struct({
+  events: Schema.Array(EmittedEvent),
+  /** Of the next page; absent on the last. */
+  continuation_token: Schema.optionalKey(Schema.NullOr(Schema.String))
+})
+
 export const Receipt = Schema.Struct({
   transaction_hash: Felt,
   finality_status: Status,
