@@ -1,11 +1,5 @@
-/** A fake Starknet, for no node runs here, and validators and scanners that ask it. See `src/demo/starknet/`. */
+/** A fake Starknet, for no node runs here, and validators that ask it. See `src/demo/starknet/`. */
 import { Effect, Redacted, type Scope } from "effect"
-import { CircuitBreaker } from "effect/persistence"
-import type { ChainValidator } from "../../src/chains/family.ts"
-import { makeEndpoints } from "../../src/chains/rpc/endpoints.ts"
-import type { ChainScanner } from "../../src/chains/scanner.ts"
-import { starknet } from "../../src/chains/starknet/starknet-family.ts"
-import { makeStarknetScanner } from "../../src/chains/starknet/starknet-scanner.ts"
 import type { Validator } from "../../src/chains/validator.ts"
 import type { ChainConfig, Confirmations, TokenConfig } from "../../src/config/chain-config.ts"
 import {
@@ -22,7 +16,7 @@ import { Amount } from "../../src/domain/amount.ts"
 import { Address, ChainName, type TxHash } from "../../src/domain/chain.ts"
 import { TokenSymbol } from "../../src/domain/ids.ts"
 import type { TransferClaim } from "../../src/domain/transfer.ts"
-import { liveValidator, openMillis } from "./live-validator.ts"
+import { liveValidator } from "./live-validator.ts"
 
 export const chainName = ChainName.make("starknet")
 export const chainId = "SN_SEPOLIA"
@@ -99,24 +93,3 @@ export const openValidator = (
   options: ValidatorOptions
 ): Effect.Effect<Validator["Service"], never, Scope.Scope> =>
   liveValidator(chainOf(options), options)
-
-/** The live scanner and the live validator over the same endpoints, with fresh circuits. */
-export const openScanner = (
-  options: ValidatorOptions
-): Effect.Effect<
-  { readonly scanner: ChainScanner; readonly validator: ChainValidator },
-  never,
-  Scope.Scope
-> =>
-  Effect.gen(function* () {
-    const chain = chainOf(options)
-    const breaker = yield* CircuitBreaker.make({
-      tripPolicy: CircuitBreaker.consecutive(options.threshold ?? 5),
-      openDuration: openMillis
-    })
-    const endpoints = yield* makeEndpoints(chain, starknet, breaker)
-    return {
-      scanner: yield* makeStarknetScanner(chain, endpoints),
-      validator: yield* starknet.makeValidator(chain, endpoints)
-    }
-  }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()))

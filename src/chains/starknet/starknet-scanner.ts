@@ -64,6 +64,7 @@ const scanFrom = Effect.fnUntraced(function* (
   range: BlockRange,
   wanted: Wanted
 ) {
+  // Before all else: a node could get the last block between giving the events and its height.
   yield* headFrom(endpoint, range.to, "scan")
   const isWanted = (event: PlacedEvent["event"]) => arrivalsOf([event], wanted).length > 0
   const events = yield* Effect.forEach(
