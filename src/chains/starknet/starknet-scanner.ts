@@ -125,12 +125,12 @@ const transfersInReceipt = Effect.fnUntraced(function* (
       `${endpoint.name} gave events of one block, and the receipt of another: it was reorganised, or two nodes answered`
     )
   }
-  // A transaction that reverted still pays its fee, with an event.
-  if (accepted.execution_status !== "SUCCEEDED") return []
   const arrivals = arrivalsOf(accepted.events, wanted)
   if (arrivals.length < told.length) {
     return yield* endpoint.failure(`${endpoint.name} gave events that are not in the receipt`)
   }
+  // A transaction that reverted still pays its fee, with an event.
+  if (accepted.execution_status !== "SUCCEEDED") return []
   return arrivals.map((arrival): ScannedTransfer => {
     return { claim: { chain, tx_hash, ...arrival }, block_number }
   })

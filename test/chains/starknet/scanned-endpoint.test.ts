@@ -56,6 +56,7 @@ const liesAbout = (
     page(/events that are not in the receipt/, [one, two, one]),
     page(/events of one block, and the receipt/, [{ ...one, block_hash: "0xbad" }]),
     receiptWith(/events of one block, and the receipt/, { block_number: 2 }),
+    receiptWith(/events that are not in the receipt/, { execution_status: "REVERTED", events: [] }),
     receiptWith(/receipt of another transaction/, { transaction_hash: second }),
     receiptWith(/no receipt that shows it in a block/, { finality_status: "RECEIVED" }),
     receiptWith(/no receipt that shows it in a block/, { block_hash: null }),

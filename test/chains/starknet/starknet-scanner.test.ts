@@ -115,6 +115,18 @@ describe("a scan of Starknet", () => {
     })
   )
 
+  it.effect("goes by block, whatever the token", () =>
+    Effect.gen(function* () {
+      const { chain, scanner } = yield* start()
+      const sent = [
+        yield* mined(chain, transferOf({ contract: feeToken })),
+        yield* mined(chain, transferOf()),
+        yield* mined(chain, transferOf({ contract: feeToken }))
+      ]
+      assert.deepStrictEqual(hashesOf(yield* scanner.scan({ from: 1, to: 3 }, ours)), sent)
+    })
+  )
+
   it.effect("of no address or of no block asks nobody", () =>
     Effect.gen(function* () {
       const { front, scanner } = yield* startBehindFront()
