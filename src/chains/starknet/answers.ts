@@ -37,15 +37,18 @@ export const Event = Schema.Struct({
 })
 export type Event = typeof Event.Type
 
-/** A page of events, each with its place in the chain. Of the block that is being made it has none. */
+/** An event with its place, which is not complete before its block is made. */
+export const EmittedEvent = Schema.Struct({
+  ...Event.fields,
+  transaction_hash: Felt,
+  block_hash: Schema.optionalKey(Schema.NullOr(Felt)),
+  block_number: Schema.optionalKey(Schema.NullOr(Height))
+})
+
+/** A page may be empty and have a next one: nodes limit how many blocks they search for it. */
 export const EventsPage = Schema.Struct({
-  events: Schema.Array(
-    Schema.Struct({
-      ...Event.fields,
-      block_number: Schema.optionalKey(Schema.NullOr(Height)),
-      transaction_hash: Felt
-    })
-  ),
+  events: Schema.Array(EmittedEvent),
+  /** Of the next page; absent on the last. */
   continuation_token: Schema.optionalKey(Schema.NullOr(Schema.String))
 })
 

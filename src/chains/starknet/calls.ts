@@ -4,16 +4,20 @@
  * Parameters go by position: the specification names them, and every node takes both.
  */
 import { Effect, type Schema } from "effect"
-import type { TxHash } from "../../domain/chain.ts"
+import type { Address, TxHash } from "../../domain/chain.ts"
 import type { Endpoint } from "../rpc/endpoint.ts"
-import type { RpcErrorAnswer } from "../rpc/faults.ts"
+import { isOurFault, type RpcErrorAnswer } from "../rpc/faults.ts"
+import type { BlockRange } from "../scanner.ts"
 import { Block, EventsPage, Height, Receipt, TransactionStatus } from "./answers.ts"
+import { acceptedOnL1 } from "./finality.ts"
+import { transferSelector } from "./matching.ts"
 
 /**
  * TXN_HASH_NOT_FOUND is an answer about the transaction. The other errors (24 block not found, 32 no
  * blocks, 63 unexpected error) tell of a node that lags or ails.
  */
 const transactionHashNotFound = 29
+const blockNotFound = 24
 
 const nullIfNotFound = (answer: RpcErrorAnswer): Effect.Effect<null, RpcErrorAnswer> =>
   answer.code === transactionHashNotFound ? Effect.succeed(null) : Effect.fail(answer)
@@ -48,22 +52,54 @@ export const headOf = (endpoint: Endpoint, group: string) =>
     .call("starknet_blockNumber", [], Height, group)
     .pipe(Effect.tap((height) => endpoint.observeHead(height)))
 
-export const eventsPage = (endpoint: Endpoint, filter: Schema.JsonObject) =>
-  endpoint.call("starknet_getEvents", [filter], EventsPage)
-
-/** The height up to which blocks are accepted on L1; null if the node does not know that tag. */
-export const acceptedOnL1Head = (endpoint: Endpoint) =>
-  endpoint.call("starknet_getBlockWithTxHashes", ["l1_accepted"], Block).pipe(
-    Effect.map((block): number | null => block.block_number),
-    Effect.catchTag("RpcErrorAnswer", ({ code }) =>
-      // Older than specification 0.9, or no block is accepted yet.
-      code === invalidParams || code === blockNotFound
-        ? Effect.succeed(null)
-        : Effect.fail(
-            endpoint.failure(`${endpoint.name} answered with error ${code} for l1_accepted`)
-          )
+/** The same of an endpoint that has the block at `height`. */
+export const headFrom = (endpoint: Endpoint, height: number, group: string) =>
+  headOf(endpoint, group).pipe(
+    Effect.filterOrFail(
+      (head) => head >= height,
+      (head) => endpoint.failure(`${endpoint.name} has no block ${height} yet, only ${head}`)
     )
   )
 
-const invalidParams = -32602
-const blockNotFound = 24
+/**
+ * The height of the newest block that is accepted on L1; null if the node does not know that tag, which
+ * came with 0.9 of the specification, or knows no such block.
+ */
+export const heightOnL1 = (endpoint: Endpoint, group: string) =>
+  endpoint.call("starknet_getBlockWithTxHashes", ["l1_accepted"], Block, group).pipe(
+    Effect.filterOrFail(
+      ({ status }) => status === acceptedOnL1,
+      () => endpoint.failure(`${endpoint.name} gave a block that is not accepted on L1`)
+    ),
+    Effect.map(({ block_number }) => block_number),
+    Effect.catchTag("RpcErrorAnswer", (answer) =>
+      answer.code === blockNotFound || isOurFault(answer)
+        ? Effect.succeed(null)
+        : Effect.fail(answer)
+    )
+  )
+
+export interface PageRequest {
+  readonly contract: Address
+  readonly range: BlockRange
+  readonly size: number
+  /** Of the page; the first has none. */
+  readonly token: string | undefined
+}
+
+/** A page of the contract's Transfer events. To whom they go is not asked: older contracts say it in the data. */
+export const transferEventsOf = (
+  endpoint: Endpoint,
+  { contract, range, size, token }: PageRequest,
+  group: string
+) => {
+  const filter: Schema.JsonObject = {
+    from_block: { block_number: range.from },
+    to_block: { block_number: range.to },
+    address: contract,
+    keys: [[transferSelector]],
+    chunk_size: size,
+    ...(token !== undefined && { continuation_token: token })
+  }
+  return endpoint.call("starknet_getEvents", [filter], EventsPage, group)
+}

@@ -67,3 +67,10 @@ export const overdueSeconds = (confirmations: Confirmations): number =>
   typeof confirmations === "number"
     ? Math.max(confirmations * slowBlockSeconds, minOverdueSeconds)
     : overdueOnL1Seconds
+
+/**
+ * So many blocks below the newest one is taken for final where the node cannot say which are. Looking
+ * for it block by block would take hours' worth of calls, so it is as many as are made in the time
+ * after which it is strange that a block is not on L1.
+ */
+export const assumedBlocksToL1 = Math.ceil((overdueOnL1Seconds * 1000) / assumedBlockMillis)

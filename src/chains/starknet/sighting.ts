@@ -15,19 +15,9 @@ import type { Endpoints } from "../rpc/endpoints.ts"
 import type { RpcErrorAnswer } from "../rpc/faults.ts"
 import { makeSharedLook } from "../shared-look.ts"
 import type { RpcFailure } from "../validator.ts"
-import type { Event, Receipt } from "./answers.ts"
+import { type Accepted, acceptedOf } from "./accepted.ts"
 import { blockAt, headOf, receiptOf, statusOf } from "./calls.ts"
 import { type Depth, depthOf, isAccepted, overdueSeconds } from "./finality.ts"
-
-/** What is told of a transaction in a block. */
-export interface Accepted {
-  readonly block_number: number
-  readonly block_hash: string
-  readonly finality_status: string
-  readonly execution_status: "SUCCEEDED" | "REVERTED"
-  readonly revert_reason: string | null
-  readonly events: ReadonlyArray<Event>
-}
 
 interface Seen {
   readonly endpoint: string
@@ -102,23 +92,6 @@ const lookWithoutReceipt = Effect.fnUntraced(function* (
     ? { _tag: "Unknown", status, ...seen }
     : { _tag: "NotInChain", why: `${status}, but without a receipt yet`, ...seen }
 })
-
-/** A receipt that says that it is in a block must say in which, and what became of the transaction. */
-const acceptedOf = (
-  endpoint: Endpoint,
-  { finality_status, execution_status, block_number, revert_reason, events }: Receipt,
-  block_hash: string
-): Effect.Effect<Accepted, RpcFailure> =>
-  block_number == null || execution_status == null
-    ? Effect.fail(endpoint.failure(`${endpoint.name} gave an incomplete receipt`))
-    : Effect.succeed({
-        block_number,
-        block_hash,
-        finality_status,
-        execution_status,
-        revert_reason: revert_reason ?? null,
-        events
-      })
 
 interface Subject {
   readonly tx_hash: TxHash

@@ -1,171 +1,137 @@
 /**
- * The scanner of Starknet: the transfers of which no webhook told.
+ * The scanner of Starknet: which transfers of the configured tokens to these addresses do these blocks hold?
  *
- *     getEvents      the Transfer events of each token's contract, page by page
- *     receipt        of each transaction that pays to one of the addresses
+ *     newest height ──▶ Transfer events of each contract ──▶ receipts of those with a transfer to us
  *
- * Recipients stand in the keys of newer contracts and in the data of older ones, which a node cannot
- * filter, so all of a contract's transfers are read and chosen from here. An event does not say which
- * of its transaction's it is: that is read from the receipt, as the validator does.
+ * The events tell which transactions to look at. The transfers are taken from the receipts, because
+ * only these say at which index of its transaction an event stands, and whether it succeeded.
  */
 import { Effect } from "effect"
 import type { ChainConfig } from "../../config/chain-config.ts"
-import { amountFromUnits } from "../../domain/amount.ts"
-import { type Address, TxHash } from "../../domain/chain.ts"
-import type { TokenSymbol } from "../../domain/ids.ts"
+import type { ChainName, TxHash } from "../../domain/chain.ts"
 import type { Endpoint } from "../rpc/endpoint.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
-import type { RpcErrorAnswer } from "../rpc/faults.ts"
 import type { BlockRange, ChainScanner, ScannedTransfer } from "../scanner.ts"
-import type { RpcFailure } from "../validator.ts"
-import { acceptedOnL1Head, eventsPage, headOf, receiptOf } from "./calls.ts"
-import { isAccepted } from "./finality.ts"
-import { tokenTransfers, transferSelector } from "./matching.ts"
+import { acceptedOf } from "./accepted.ts"
+import { arrivalsOf, type Wanted } from "./arrivals.ts"
+import { headFrom, headOf, heightOnL1, receiptOf } from "./calls.ts"
+import { assumedBlocksToL1, isAccepted } from "./finality.ts"
+import { type PlacedEvent, searchEvents } from "./transfer-events.ts"
 
-/** In one call: a busy token has some thousand transfers in them. */
-const maxBlocks = 200
-/** As much as every common node allows. */
-const eventsPerPage = 1_000
-/** More transfers than 200 blocks can hold. */
-const maxPages = 2_000
-const maxConcurrentReceipts = 10
-/** Where a node does not tell how far blocks are accepted on L1, so many are read again in each pass. */
-const assumedUnfinalBlocks = 1_000
-
-type Watched = ReadonlyMap<Address, TokenSymbol>
+/** A few minutes of them. Each transaction pays its fee in STRK: that is about one event a transaction. */
+const maxBlocks = 100
+/** Contracts whose events are read at the same time. */
+const contractsAtOnce = 4
+/** As many as travel in one request. */
+const receiptsAtOnce = 100
 
 export const makeStarknetScanner = (
   chain: ChainConfig,
   endpoints: Endpoints
-): Effect.Effect<ChainScanner> =>
-  Effect.sync(() => {
-    const contracts: Watched = new Map(
-      [...chain.tokens].flatMap(([symbol, token]) =>
-        token._tag === "Contract" ? [[token.contract, symbol]] : []
-      )
+): Effect.Effect<ChainScanner> => {
+  const tokens: Wanted["tokens"] = new Map(
+    [...chain.tokens].flatMap(([symbol, token]) =>
+      // Every token of Starknet is a contract.
+      token._tag === "Contract"
+        ? [[token.contract, { symbol, decimals: token.decimals }] as const]
+        : []
     )
-    const decimalsOf = (symbol: TokenSymbol): number => chain.tokens.get(symbol)?.decimals ?? 0
-
-    /** The transactions in the range that pay some token to one of the addresses. */
-    const candidatesOf = Effect.fnUntraced(function* (
-      endpoint: Endpoint,
-      contract: Address,
-      range: BlockRange,
-      addresses: ReadonlySet<Address>
-    ) {
-      const candidates = new Set<TxHash>()
-      const seenTokens = new Set<string>()
-      let continuation: string | undefined
-      for (let page = 0; page < maxPages; page++) {
-        const { continuation_token, events } = yield* eventsPage(endpoint, {
-          from_block: { block_number: range.from },
-          to_block: { block_number: range.to },
-          address: contract,
-          keys: [[transferSelector]],
-          chunk_size: eventsPerPage,
-          ...(continuation === undefined ? {} : { continuation_token: continuation })
-        })
-        for (const event of events) {
-          const { block_number, transaction_hash } = event
-          if (block_number == null || block_number < range.from || block_number > range.to) {
-            return yield* endpoint.failure(
-              `${endpoint.name} gave an event of block ${block_number ?? "unknown"}, and blocks ${range.from} to ${range.to} were asked for`
-            )
-          }
-          const [transfer] = tokenTransfers([event])
-          if (transfer !== undefined && addresses.has(transfer.to)) {
-            candidates.add(TxHash.make(transaction_hash))
-          }
-        }
-        if (continuation_token == null) return candidates
-        if (seenTokens.has(continuation_token)) {
-          return yield* endpoint.failure(`${endpoint.name} gives the same page of events again`)
-        }
-        seenTokens.add(continuation_token)
-        continuation = continuation_token
-      }
-      return yield* endpoint.failure(`${endpoint.name} comes to no end of its pages of events`)
-    })
-
-    const transfersOf = Effect.fnUntraced(function* (
-      endpoint: Endpoint,
-      tx_hash: TxHash,
-      range: BlockRange,
-      addresses: ReadonlySet<Address>
-    ): Effect.fn.Return<ReadonlyArray<ScannedTransfer>, RpcFailure | RpcErrorAnswer> {
-      const receipt = yield* receiptOf(endpoint, tx_hash)
-      const block_number = receipt?.block_number
-      if (receipt === null || block_number == null || !isAccepted(receipt.finality_status)) {
-        return yield* endpoint.failure(
-          `${endpoint.name} gave an event of transaction ${tx_hash}, and no receipt that it is in a block`
-        )
-      }
-      // Reorganised into another block since: its range is read again, or comes later.
-      if (block_number < range.from || block_number > range.to) return []
-      if (receipt.execution_status !== "SUCCEEDED") return []
-      return tokenTransfers(receipt.events).flatMap((transfer): ReadonlyArray<ScannedTransfer> => {
-        const { contract, from, index, to, units } = transfer
-        const token = contracts.get(contract)
-        if (token === undefined || from === to || !addresses.has(to)) return []
-        const amount = amountFromUnits(units, decimalsOf(token))
-        if (amount === undefined) return []
-        const claim = {
-          chain: chain.name,
-          tx_hash,
-          token,
-          amount,
-          to_address: to,
-          transfer_index: index
-        }
-        return [{ claim, block_number }]
-      })
-    })
-
-    const scanWith = Effect.fnUntraced(function* (
-      endpoint: Endpoint,
-      range: BlockRange,
-      addresses: ReadonlySet<Address>
-    ) {
-      const head = yield* headOf(endpoint, scanGroup)
-      if (head < range.to) {
-        return yield* endpoint.failure(
-          `${endpoint.name} has no block ${range.to} yet: its newest is ${head}`
-        )
-      }
-      const candidates = new Set<TxHash>()
-      for (const contract of contracts.keys()) {
-        for (const hash of yield* candidatesOf(endpoint, contract, range, addresses)) {
-          candidates.add(hash)
-        }
-      }
-      const found = yield* Effect.forEach(
-        candidates,
-        (hash) => transfersOf(endpoint, hash, range, addresses),
-        { concurrency: maxConcurrentReceipts }
+  )
+  return Effect.succeed({
+    maxBlocks,
+    heads: endpoints.ask(headsOf),
+    scan: Effect.fn("StarknetScanner.scan")(function* (range, addresses) {
+      if (range.from > range.to || tokens.size === 0 || addresses.size === 0) return []
+      return yield* endpoints.ask((endpoint) =>
+        scanFrom(endpoint, chain.name, range, { tokens, addresses })
       )
-      return found.flat().toSorted(byPlace)
     })
-
-    return {
-      maxBlocks,
-      heads: endpoints.ask((endpoint) =>
-        Effect.gen(function* () {
-          const latest = yield* headOf(endpoint, scanGroup)
-          const final = yield* acceptedOnL1Head(endpoint)
-          return {
-            latest,
-            final: Math.min(final ?? Math.max(latest - assumedUnfinalBlocks, 0), latest)
-          }
-        })
-      ),
-      scan: Effect.fn("StarknetScanner.scan")(function* (range, addresses) {
-        if (addresses.size === 0) return []
-        return yield* endpoints.ask((endpoint) => scanWith(endpoint, range, addresses))
-      })
-    }
   })
+}
 
-const scanGroup = "scan"
+const headsOf = Effect.fnUntraced(function* (endpoint: Endpoint) {
+  const group = "heads"
+  const [latest, onL1] = yield* Effect.all([headOf(endpoint, group), heightOnL1(endpoint, group)], {
+    concurrency: "unbounded"
+  })
+  const final = onL1 ?? Math.max(latest - assumedBlocksToL1, 0)
+  return { latest, final: Math.min(final, latest) }
+})
 
-const byPlace = (a: ScannedTransfer, b: ScannedTransfer): number =>
-  a.block_number - b.block_number || (a.claim.transfer_index ?? 0) - (b.claim.transfer_index ?? 0)
+const scanFrom = Effect.fnUntraced(function* (
+  endpoint: Endpoint,
+  chain: ChainName,
+  range: BlockRange,
+  wanted: Wanted
+) {
+  // Before all else: a node could get the last block between giving the events and its height.
+  yield* headFrom(endpoint, range.to, "scan")
+  const isWanted = (event: PlacedEvent["event"]) => arrivalsOf([event], wanted).length > 0
+  const events = yield* Effect.forEach(
+    wanted.tokens.keys(),
+    (contract) => searchEvents(endpoint, { contract, range, isWanted }),
+    { concurrency: contractsAtOnce }
+  )
+  const transfers = yield* Effect.forEach(
+    Map.groupBy(events.flat(), ({ tx_hash }) => tx_hash),
+    ([tx_hash, told]) => transfersOf(endpoint, { chain, tx_hash, told }, wanted),
+    { concurrency: receiptsAtOnce }
+  )
+  return transfers.flat().toSorted((one, other) => one.block_number - other.block_number)
+})
+
+interface Candidate {
+  readonly chain: ChainName
+  readonly tx_hash: TxHash
+  /** Its events that tell of a transfer to us. */
+  readonly told: ReadonlyArray<PlacedEvent>
+}
+
+const transfersOf = (endpoint: Endpoint, candidate: Candidate, wanted: Wanted) =>
+  transfersInReceipt(endpoint, candidate, wanted).pipe(
+    // Anybody can fill a receipt. It must not hide a deposit, and much less those of other transactions.
+    Effect.catchIf(
+      (error) => error._tag === "RpcFailure" && error.about === "answer_size",
+      () => Effect.succeed(transfersAsTold(candidate, wanted))
+    )
+  )
+
+/** Without the index, which only the receipt has: the validator finds out, or says that it cannot. */
+const transfersAsTold = (
+  { chain, tx_hash, told }: Candidate,
+  wanted: Wanted
+): ReadonlyArray<ScannedTransfer> =>
+  told.flatMap(({ event, block_number }) =>
+    arrivalsOf([event], wanted).map((arrival) => {
+      return { claim: { chain, tx_hash, ...arrival, transfer_index: null }, block_number }
+    })
+  )
+
+const transfersInReceipt = Effect.fnUntraced(function* (
+  endpoint: Endpoint,
+  { chain, tx_hash, told }: Candidate,
+  wanted: Wanted
+) {
+  const receipt = yield* receiptOf(endpoint, tx_hash)
+  if (receipt?.block_hash == null || !isAccepted(receipt.finality_status)) {
+    return yield* endpoint.failure(
+      `${endpoint.name} gave events of a transaction, and no receipt that shows it in a block`
+    )
+  }
+  const accepted = yield* acceptedOf(endpoint, receipt, receipt.block_hash)
+  const { block_hash, block_number } = accepted
+  if (told.some((one) => one.block_hash !== block_hash || one.block_number !== block_number)) {
+    return yield* endpoint.failure(
+      `${endpoint.name} gave events of one block, and the receipt of another: it was reorganised, or two nodes answered`
+    )
+  }
+  const arrivals = arrivalsOf(accepted.events, wanted)
+  if (arrivals.length < told.length) {
+    return yield* endpoint.failure(`${endpoint.name} gave events that are not in the receipt`)
+  }
+  // A transaction that reverted still pays its fee, with an event.
+  if (accepted.execution_status !== "SUCCEEDED") return []
+  return arrivals.map((arrival): ScannedTransfer => {
+    return { claim: { chain, tx_hash, ...arrival }, block_number }
+  })
+})

@@ -13,9 +13,10 @@ import type { ChainValidator } from "../family.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
 import { confirmationsFor } from "../thresholds.ts"
 import type { Evidence, Verdict } from "../validator.ts"
+import type { Accepted } from "./accepted.ts"
 import { lookAgainAfter, neededOutsideOfChain } from "./finality.ts"
 import { type ContractToken, canonicalIndex, matchToken, transferAsEvidence } from "./matching.ts"
-import { type Accepted, makeLook, type Sighting } from "./sighting.ts"
+import { makeLook, type Sighting } from "./sighting.ts"
 
 /** A contract writes the reason, of any length: an event of ours holds its beginning. */
 const maxRevertReasonCharacters = 300

@@ -17,7 +17,8 @@ export const errors = {
   invalidContinuationToken: {
     code: 33,
     message: "The supplied continuation token is invalid or unknown"
-  }
+  },
+  tooManyKeys: { code: 34, message: "Too many keys provided in a filter" }
 } satisfies Record<string, RpcError>
 
 export const refused = (error: RpcError): Answer => ({ error })

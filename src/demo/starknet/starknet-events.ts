@@ -1,16 +1,18 @@
 /** `starknet_getEvents` on the fake chain: filtered by block, contract and keys, page by page. */
 import { Option, Schema } from "effect"
+import { Felt } from "../../chains/starknet/answers.ts"
 import { type Answer, blockIdOf, errors, heightOf, refused } from "./starknet-calls.ts"
 import { type ChainEvent, type ChainState, eventsOf, type Transaction } from "./starknet-chain.ts"
 
 /** As much as common nodes allow. */
 const maxChunkSize = 1024
+const maxKeys = 16
 
 const Filter = Schema.Struct({
   from_block: Schema.optionalKey(Schema.Unknown),
   to_block: Schema.optionalKey(Schema.Unknown),
-  address: Schema.optionalKey(Schema.String),
-  keys: Schema.optionalKey(Schema.Array(Schema.Array(Schema.String))),
+  address: Schema.optionalKey(Felt),
+  keys: Schema.optionalKey(Schema.Array(Schema.Array(Felt))),
   chunk_size: Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(1))),
   continuation_token: Schema.optionalKey(Schema.String)
 })
@@ -19,14 +21,15 @@ type Filter = typeof Filter.Type
 const decodeFilter = Schema.decodeUnknownOption(Filter)
 
 /** A token is the place of the next page's first event among all that fit. */
-const tokenPattern = /^\d{1,15}$/
+const startOf = (token: string): number | undefined =>
+  /^[1-9]\d{0,14}$/.test(token) ? Number(token) : undefined
 
 export const eventsPage = (state: ChainState, param: unknown): Answer => {
   const filter = Option.getOrUndefined(decodeFilter(param))
   if (filter === undefined) return refused(errors.invalidParams)
   if (filter.chunk_size > maxChunkSize) return refused(errors.pageSizeTooBig)
-  const { continuation_token: token = "0", from_block, to_block } = filter
-  if (!tokenPattern.test(token)) return refused(errors.invalidContinuationToken)
+  const { continuation_token: token, from_block, keys = [], to_block } = filter
+  if (keys.flat().length > maxKeys) return refused(errors.tooManyKeys)
 
   const fromId = blockIdOf(from_block ?? { block_number: 0 })
   const toId = blockIdOf(to_block ?? "latest")
@@ -35,7 +38,11 @@ export const eventsPage = (state: ChainState, param: unknown): Answer => {
   if (from === undefined || to === undefined) return refused(errors.blockNotFound)
 
   const fitting = emittedEvents(state, from, to).filter((event) => fits(event, filter))
-  const start = Number(token)
+  const start = token === undefined ? 0 : startOf(token)
+  // No page that this chain has given leads beyond the last event.
+  if (start === undefined || (token !== undefined && start >= fitting.length)) {
+    return refused(errors.invalidContinuationToken)
+  }
   const end = start + filter.chunk_size
   return {
     result: {

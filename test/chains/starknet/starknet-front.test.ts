@@ -117,6 +117,9 @@ describe("the fake Starknet", () => {
         call(4, "starknet_getEvents", filter({ chunk_size: 100_000 })),
         call(5, "starknet_getEvents", filter({ continuation_token: "?" })),
         call(6, "starknet_getEvents", filter({ from_block: { block_number: 5 } })),
+        call(10, "starknet_getEvents", filter({ continuation_token: "5" })),
+        call(11, "starknet_getEvents", filter({ keys: [Array.from({ length: 17 }, freshHash)] })),
+        call(12, "starknet_getEvents", filter({ to_block: { block_number: 1 } })),
         call(8, "starknet_getTransactionReceipt", [5]),
         call(9, "eth_chainId")
       ])
@@ -128,6 +131,9 @@ describe("the fake Starknet", () => {
         error(4, 31, "Requested page size is too big"),
         error(5, 33, "The supplied continuation token is invalid or unknown"),
         error(6, 24, "Block not found"),
+        error(10, 33, "The supplied continuation token is invalid or unknown"),
+        error(11, 34, "Too many keys provided in a filter"),
+        error(12, 24, "Block not found"),
         error(8, -32602, "Invalid params"),
         error(9, -32601, "Method not found")
       ])
