@@ -86,6 +86,9 @@ CREATE TABLE scan_cursors (
   chain          text        PRIMARY KEY,
   -- All blocks up to this one were final when they were read, and are not read again.
   scanned_to     bigint      NOT NULL,
+  -- All up to this one were read, and those above scanned_to all at once at this time.
+  read_to        bigint      NOT NULL,
+  read_again_at  timestamptz NOT NULL,
   -- Who scans holds the chain until then.
   claimed_by     text,
   claimed_until  timestamptz,

@@ -38,10 +38,7 @@ const makeChain = Effect.fnUntraced(function* (
   const voters = yield* Effect.forEach(endpoints.each, ({ name, host, endpoints: single }) =>
     Effect.map(family.makeValidator(config, single), (own) => ({ name, host, validator: own }))
   )
-  const scanner =
-    config.watch === true && family.makeScanner !== undefined
-      ? yield* family.makeScanner(config, endpoints)
-      : undefined
+  const scanner = config.watch === true ? yield* family.makeScanner(config, endpoints) : undefined
   const quorum = makeQuorum(config.name, voters, yield* Effect.scope)
   return {
     name: config.name,

@@ -38,5 +38,5 @@ export interface ChainFamily {
     endpoints: Endpoints
   ) => Effect.Effect<ChainValidator>
   /** Looks for transfers of which no webhook told. */
-  readonly makeScanner?: (chain: ChainConfig, endpoints: Endpoints) => Effect.Effect<ChainScanner>
+  readonly makeScanner: (chain: ChainConfig, endpoints: Endpoints) => Effect.Effect<ChainScanner>
 }

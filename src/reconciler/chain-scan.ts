@@ -2,25 +2,31 @@
  * Reads the blocks of a watched chain that were not read yet, and finds the deposits in them that no
  * webhook told of.
  *
- *     ── read, and final then ──┬── read again each time ──┐
- *                               │                          │
- *                          scanned_to       final        latest
+ *     ── read, and final then ──┬──────── read, not final then ────────┬── new ──┐
+ *                               │                                      │         │
+ *                          scanned_to            final              read_to    latest
+ *
+ * What was not final is read again in each pass. Where that is far (on Starknet a proof takes hours), only
+ * its newest part is, and all of it once an hour.
  *
  * The first scan of a chain begins where the chain is final then: what was before is for a backfill,
  * `surehook reconcile --from-block N --to-block M`.
  */
 import type { PgClient } from "@effect/sql-pg"
-import { Clock, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { Addresses } from "../addresses/addresses.ts"
 import { type BlockRange, type ChainScanner, Scanners } from "../chains/scanner.ts"
 import type { ChainConfig } from "../config/chain-config.ts"
 import type { Checks } from "./checks.ts"
 import { type Found, makeMissedDeposits } from "./missed-deposits.ts"
 import type { ScanReport } from "./pass-report.ts"
-import { makeScanCursors } from "./scan-cursors.ts"
+import { makeScanCursors, type ScanCursor } from "./scan-cursors.ts"
 
 /** In one pass of one chain; the next goes on there. */
 const maxRangesPerPass = 1_000
+/** So much that is not final is read again in each pass. */
+const maxRangesReadAgain = 10
+const readAllAgainEvery = Duration.hours(1)
 
 export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient, checks: Checks) {
   const addresses = yield* Addresses
@@ -76,11 +82,20 @@ export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient
         if (cursor === undefined) return undefined
         const scan = Effect.gen(function* () {
           const { final, latest } = yield* scanner.heads
-          const scannedTo = cursor.scannedTo ?? final
-          // An endpoint may be behind the one that was asked the last time.
-          yield* cursors.advance(chain.name, actor, cursor.scannedTo ?? final)
-          return yield* scanAll(chain, scanner, { from: scannedTo + 1, to: latest }, ({ to }) =>
-            cursors.advance(chain.name, actor, Math.min(to, final))
+          const now = yield* Clock.currentTimeMillis
+          const begun =
+            cursor === "never" ? { scannedTo: final, readTo: final, readAgainAt: 0 } : cursor
+          yield* cursors.advance(chain.name, actor, begun)
+          const from = firstBlock(begun, scanner.maxBlocks, latest, now)
+          const readsAll = from === begun.scannedTo + 1
+          return yield* scanAll(chain, scanner, { from, to: latest }, ({ to }) =>
+            cursors.advance(chain.name, actor, {
+              // What was left out this time may have changed since it was read.
+              scannedTo: readsAll ? Math.min(to, final) : begun.scannedTo,
+              // An endpoint may be behind the one that was asked the last time.
+              readTo: Math.max(to, begun.readTo),
+              readAgainAt: readsAll && to === latest ? now : undefined
+            })
           )
         })
         return yield* scan.pipe(
@@ -98,6 +113,19 @@ export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient
     watched
   }
 })
+
+const firstBlock = (
+  { readAgainAt, readTo, scannedTo }: ScanCursor,
+  maxBlocks: number,
+  latest: number,
+  now: number
+): number => {
+  const isFar = latest - scannedTo > maxRangesReadAgain * maxBlocks
+  const isFresh = now - readAgainAt < Duration.toMillis(readAllAgainEvery)
+  return isFar && isFresh
+    ? Math.max(scannedTo, readTo - maxRangesReadAgain * maxBlocks) + 1
+    : scannedTo + 1
+}
 
 const emptyReport = ({
   name

@@ -185,6 +185,32 @@ describe("a watched chain", () => {
   )
 
   test(
+    "that is final only after hours is read again whole once an hour, and its newest part in each pass",
+    Effect.gen(function* () {
+      yield* register
+      const { chain, read, scanners } = scannerOf([])
+      chain.latest = 1_000
+      const { run } = yield* reconcilerOf({ script, config, scanners })
+      const passed = Effect.gen(function* () {
+        yield* run
+        const ranges = read.splice(0)
+        return { from: ranges[0]?.from, to: ranges.at(-1)?.to }
+      })
+      assert.deepStrictEqual(yield* passed, { from: 91, to: 1_000 })
+      yield* TestClock.adjust("50 minutes")
+      chain.latest = 1_010
+      assert.deepStrictEqual(yield* passed, { from: 901, to: 1_010 })
+      chain.latest = 1_020
+      chain.final = 200
+      assert.deepStrictEqual(yield* passed, { from: 911, to: 1_020 })
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(yield* passed, { from: 91, to: 1_020 })
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(yield* passed, { from: 201, to: 1_020 })
+    })
+  )
+
+  test(
     "is read again from where an endpoint failed, and says so",
     Effect.gen(function* () {
       yield* register
