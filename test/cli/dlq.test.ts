@@ -1,13 +1,10 @@
 /** `surehook dlq` with the arguments of an operator, on a real database with real dead letters. */
 import { userInfo } from "node:os"
-import { NodeServices } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Console, Deferred, Effect, Exit, Fiber, Option, Redacted, Schema } from "effect"
-import { CliOutput, Command } from "effect/cli"
+import { Deferred, Effect, Fiber, Option, Redacted, Schema } from "effect"
 import { dlq } from "../../src/cli/dlq.ts"
 import { momentFromText } from "../../src/cli/moment.ts"
-import { ProcessEnv } from "../../src/config/process-env.ts"
 import type { ReceivedClaim } from "../../src/deposits/deposits.ts"
 import type { Job } from "../../src/deposits/job.ts"
 import { SourceId, TenantId } from "../../src/domain/ids.ts"
@@ -15,34 +12,15 @@ import { readEvents } from "../../src/event-log/event-log.ts"
 import { deadLettered } from "../deposits/dead-lettered.ts"
 import { depositsLayer, newJobs, readJobs, received, receivedMany } from "../deposits/jobs.ts"
 import { surehook } from "../support/command.ts"
+import { runInProcess } from "../support/in-process-command.ts"
 import { TestDatabase } from "../support/postgres.ts"
 
 const operator = `cli:${userInfo().username}`
 
 const env = Effect.map(TestDatabase, ({ url }) => ({ DATABASE_URL: Redacted.value(url) }))
 
-/** The command in this process, because starting one takes longer than all that it does. */
-const runWith = (args: ReadonlyArray<string>, onError: (text: string) => void = () => {}) =>
-  Effect.gen(function* () {
-    const said = { stdout: "", stderr: "" }
-    const recorder: Console.Console = Object.assign(Object.create(console), {
-      log: (text: unknown) => {
-        said.stdout += `${text}\n`
-      },
-      error: (text: unknown) => {
-        said.stderr += `${text}\n`
-        onError(String(text))
-      }
-    })
-    const exit = yield* Command.runWith(dlq, { version: "test" })(args).pipe(
-      Effect.provide(CliOutput.layer(CliOutput.defaultFormatter())),
-      Effect.provide(NodeServices.layer),
-      Effect.provideService(ProcessEnv, yield* env),
-      Effect.provideService(Console.Console, recorder),
-      Effect.exit
-    )
-    return { code: Exit.isSuccess(exit) ? 0 : 1, ...said }
-  })
+const runWith = (args: ReadonlyArray<string>, onError?: (text: string) => void) =>
+  Effect.flatMap(env, (own) => runInProcess(dlq, own, args, onError))
 
 const run = (...args: ReadonlyArray<string>) => runWith(args)
 
