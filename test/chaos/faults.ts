@@ -72,7 +72,7 @@ const leastFaultMillis = 500
 /** Less than the five minutes that a webhook's timestamp may be off. */
 const mostClockJumpMillis = 240_000
 /** Deeper than the chain's confirmations, so that credits are hit. */
-const mostReorgDepth = 6
+const mostReorgDepth = 20
 
 const make = (random: Random, kind: FaultKind, options: ScheduleOptions): Fault => {
   const instance = random.integer(0, options.instances - 1)
@@ -93,7 +93,7 @@ const make = (random: Random, kind: FaultKind, options: ScheduleOptions): Fault 
       return { kind, instance, byMillis: random.chance(0.5) ? size : -size, millis }
     }
     case "reorg": {
-      const dropsSender = random.chance(0.5) ? random.integer(0, options.senders - 1) : null
+      const dropsSender = random.chance(0.8) ? random.integer(0, options.senders - 1) : null
       return { kind, depth: random.integer(1, mostReorgDepth), dropsSender }
     }
     default: {
