@@ -7,7 +7,7 @@ import { run } from "./harness.ts"
 import { reportText } from "./report.ts"
 
 const seed = 7
-const durationMillis = 6000
+const durationMillis = 5000
 
 const quiet = Layer.succeed(References.MinimumLogLevel, "Error")
 
@@ -21,8 +21,8 @@ describe("processes, database and chain that fail under load", () => {
           durationMillis,
           instances: 2,
           transactionsPerSecond: 10,
-          leastFaultGapMillis: 200,
-          mostFaultGapMillis: 500,
+          leastFaultGapMillis: 150,
+          mostFaultGapMillis: 400,
           mostFaultMillis: 1200,
           fullDisk: false,
           features,
@@ -34,6 +34,6 @@ describe("processes, database and chain that fail under load", () => {
         assert.isAtLeast(report.injected.size, 14, text)
         assert.isAbove(report.figures.credited, 30, text)
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(NodeServices.layer, quiet))),
-    120_000
+    180_000
   )
 })

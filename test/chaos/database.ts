@@ -26,7 +26,9 @@ const Waiting = Schema.Struct({
   /** When the next of those that wait is due: milliseconds since 1970. */
   next_due: Schema.NullOr(Schema.Finite),
   /** When the reconciler is to look next: an instance that was killed holds on to what it had taken. */
-  next_check: Schema.NullOr(Schema.Finite)
+  next_check: Schema.NullOr(Schema.Finite),
+  /** When the first lease of those in processing is over, likewise. */
+  next_expiry: Schema.NullOr(Schema.Finite)
 })
 export type JobCounts = typeof Waiting.Type
 const decodeWaiting = Schema.decodeUnknownEffect(Schema.Tuple([Waiting]))
@@ -91,7 +93,9 @@ export const startDatabase = (dataDir: string, wantsSmallDisk: boolean) =>
                      AS next_due,
                    (extract(epoch FROM greatest(
                      (SELECT min(due_at) FROM reconciliation_checks),
-                     (SELECT max(claimed_until) FROM scan_cursors))) * 1000)::float8 AS next_check
+                     (SELECT max(claimed_until) FROM scan_cursors))) * 1000)::float8 AS next_check,
+                   (extract(epoch FROM min(lease_until) FILTER (
+                     WHERE status = 'processing')) * 1000)::float8 AS next_expiry
             FROM funding_event_jobs`
         ).pipe(
           Effect.flatMap(decodeWaiting),

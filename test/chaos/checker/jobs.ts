@@ -52,8 +52,8 @@ const isUnsettled = (status: string, sub_state: string | null, promised: Promise
   (promised.reorgs && sub_state === "watching")
 
 export const checkSettled = ({ database }: Facts, promised: Promised): ReadonlyArray<Violation> =>
-  database.jobs.flatMap(({ id, status, sub_state, tx_hash }) =>
-    isUnsettled(status, sub_state, promised)
-      ? [{ check: "unsettled" as const, job_id: id, tx_hash, what: `it is left in ${status}` }]
-      : []
-  )
+  database.jobs.flatMap(({ id, status, sub_state, tx_hash }) => {
+    if (!isUnsettled(status, sub_state, promised)) return []
+    const what = `it is left in ${sub_state === null ? status : `${status}.${sub_state}`}`
+    return [{ check: "unsettled" as const, job_id: id, tx_hash, what }]
+  })
