@@ -1,52 +1,38 @@
 /**
  * One run: real processes, a load, faults, rest, and the checker's verdict.
  *
- *     instances ─▶ TCP proxy ─▶ Postgres          load ─▶ instances
- *         └─────▶ 2 RPC proxies ─▶ anvil          schedule ─▶ all of them
- *
- * A scope owns every process, socket and folder, so that nothing stays behind however a run ends.
+ *     faults and load ─▶ rest ─▶ check            with a reconciler: check again until it is mended
  */
-import { randomBytes } from "node:crypto"
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { Clock, Duration, Effect, Fiber } from "effect"
 import { readBalances } from "./checker/balances.ts"
 import { readChain } from "./checker/chain.ts"
 import { check, type Verdict } from "./checker/check.ts"
 import { readDatabase } from "./checker/database.ts"
-import type { Promised, Violation } from "./checker/facts.ts"
-import { startDatabase } from "./database.ts"
+import type { Violation } from "./checker/facts.ts"
 import { type FaultKind, makeSchedule } from "./faults.ts"
-import { runSchedule, type Stage } from "./inject.ts"
-import { type OwnEnd, startInstance } from "./instance.ts"
+import { runSchedule } from "./inject.ts"
+import type { OwnEnd } from "./instance.ts"
 import { type LoadFigures, noLoad, runLoad } from "./load.ts"
 import {
   chainName,
   confirmations,
   etherDecimals,
   senderCount,
-  startLocalChain,
   tokenDecimals
 } from "./local-chain.ts"
 import { makePlan } from "./plan.ts"
 import { makeRandom } from "./random.ts"
 import { registerAddresses } from "./registration.ts"
-import { startRpcProxy } from "./rpc-proxy.ts"
 import { advanceToNextCheck, type Shift, settle } from "./settle.ts"
-import { configText, workerEnv } from "./surehook-yaml.ts"
+import { openStage, type StageOptions } from "./stage.ts"
 
-export interface RunOptions {
+export interface RunOptions extends StageOptions {
   readonly seed: number
   readonly durationMillis: number
-  readonly instances: number
   readonly transactionsPerSecond: number
   readonly leastFaultGapMillis: number
   readonly mostFaultGapMillis: number
   readonly mostFaultMillis: number
-  /** Also fill the database's disk, where that can be had: see small-disk.ts. */
-  readonly fullDisk: boolean
-  readonly features: Promised
   readonly print: (line: string) => void
 }
 
@@ -59,7 +45,6 @@ export interface RunReport extends Verdict {
 }
 
 const addressCount = 40
-const endpointCount = 2
 const progressEvery = Duration.seconds(10)
 const drainLimit = Duration.minutes(2)
 const mostDelayMillis = 30_000
@@ -68,56 +53,15 @@ const readyLimit = Duration.seconds(60)
 const mendLimit = Duration.minutes(2)
 const mendLookEvery = Duration.seconds(1)
 
-const temporaryFolder = Effect.acquireRelease(
-  Effect.sync(() => {
-    const folder = mkdtempSync(join(tmpdir(), "surehook-chaos-"))
-    // As root the server runs as another user, who has to pass through.
-    chmodSync(folder, 0o711)
-    return folder
-  }),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
-
 export const run = Effect.fnUntraced(function* (options: RunOptions) {
   const { durationMillis, features, print, seed } = options
   const random = makeRandom(seed)
-  const folder = yield* temporaryFolder
-  const secret = `whsec_${randomBytes(32).toString("base64")}`
-  const token = `ops-${randomBytes(16).toString("hex")}`
-
-  const [database, chain] = yield* Effect.all(
-    [startDatabase(join(folder, "data"), options.fullDisk), startLocalChain],
-    { concurrency: "unbounded" }
-  )
-  const endpoints = yield* Effect.forEach(Array.from({ length: endpointCount }), (_, index) =>
-    startRpcProxy(chain.url, random.fork(`rpc ${index}`))
-  )
-  const config = join(folder, "surehook.yaml")
-  const urls = endpoints.map(({ url }) => url)
-  writeFileSync(config, configText({ usdc: chain.usdc, endpoints: urls, features }))
-  const ownEnds: Array<OwnEnd> = []
-  const start = (index: number) =>
-    startInstance({
-      name: `instance-${index}`,
-      folder,
-      env: {
-        PORT: "0",
-        SUREHOOK_CONFIG: config,
-        DATABASE_URL: database.proxiedUrl,
-        MAIN_SECRET: secret,
-        OPS_TOKEN: token,
-        ...workerEnv(features)
-      },
-      onOwnEnd: (end) => ownEnds.push(end)
-    })
-  const first = yield* start(0)
-  const others = yield* Effect.forEach(Array.from({ length: options.instances - 1 }), (_, index) =>
-    start(index + 1)
-  )
-  const stage: Stage = { instances: [first, ...others], database, chain, endpoints }
-  yield* Effect.forEach(stage.instances, ({ listening }) => listening, {
-    concurrency: "unbounded"
-  })
+  const { ownEnds, secret, stage, token } = yield* openStage(options, random)
+  const { chain, database, endpoints, instances } = stage
+  const [first] = instances
+  if (options.fullDisk && database.disk === undefined) {
+    print("the disk is not filled: only root on Linux can mount a small one")
+  }
 
   const addresses = Array.from({ length: addressCount }, () => `0x${random.hex(40)}`)
   const registered = addresses.slice(0, features.neverAnnounced ? addressCount : addressCount / 2)
@@ -164,7 +108,7 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
     runLoad({
       plan,
       chain,
-      instances: stage.instances,
+      instances: instances,
       secret,
       random: random.fork("load"),
       figures
@@ -175,7 +119,7 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
   const violations: Array<Violation> = []
   const unsettled = (what: string) => violations.push({ check: "unsettled", what })
   print("the faults are over; waiting for rest")
-  const ready = yield* Effect.forEach(stage.instances, ({ listening }) => listening, {
+  const ready = yield* Effect.forEach(instances, ({ listening }) => listening, {
     concurrency: "unbounded"
   }).pipe(Effect.timeoutOption(readyLimit))
   if (ready._tag === "None") unsettled("an instance did not come back")

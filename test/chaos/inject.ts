@@ -3,15 +3,7 @@ import { Clock, Duration, Effect } from "effect"
 import type { ChaosDatabase } from "./database.ts"
 import type { Fault, FaultKind, ScheduledFault } from "./faults.ts"
 import type { Instance } from "./instance.ts"
-import type { LocalChain } from "./local-chain.ts"
-import type { RpcProxy } from "./rpc-proxy.ts"
-
-export interface Stage {
-  readonly instances: readonly [Instance, ...ReadonlyArray<Instance>]
-  readonly database: ChaosDatabase
-  readonly chain: LocalChain
-  readonly endpoints: ReadonlyArray<RpcProxy>
-}
+import type { Stage } from "./stage.ts"
 
 /** How long a kill waits for its instance to be in the middle of a batch. */
 const awaitWork = Duration.seconds(2)

@@ -6,7 +6,7 @@
  */
 import { Clock, Duration, Effect, Option } from "effect"
 import type { JobCounts } from "./database.ts"
-import type { Stage } from "./inject.ts"
+import type { Stage } from "./stage.ts"
 import { reconciliationThresholdMillis } from "./surehook-yaml.ts"
 
 const lookEveryMillis = 100
