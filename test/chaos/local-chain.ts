@@ -43,6 +43,8 @@ export const startLocalChain = Effect.gen(function* () {
   yield* anvil.mine(1)
   yield* anvil.setAutomine(false)
 
+  /** What stands before is not reorganised: tokens, and who holds them. */
+  const begunAt = yield* anvil.blockNumber
   // Sending, mining and reorganising do not mix.
   const turn = Semaphore.makeUnsafe(1)
   let isStalled = false
@@ -82,12 +84,14 @@ export const startLocalChain = Effect.gen(function* () {
     return found
   })
 
-  const reorg = (depth: number, dropsSender: number | null) =>
+  const reorg = (wantedDepth: number, dropsSender: number | null) =>
     turn.withPermit(
       Effect.gen(function* () {
         // Nothing may wait in the mempool for a transaction that is dropped.
         yield* anvil.mine(1)
         const head = yield* anvil.blockNumber
+        const depth = Math.min(wantedDepth, head - begunAt - 1)
+        if (depth < 1) return
         const dropped = dropsSender === null ? undefined : senders[dropsSender]
         const signed = yield* signedSince(head - depth, head)
         const kept = signed
