@@ -89,7 +89,12 @@ export const DepositEvent = Schema.Union([
     look_again_at: Schema.NullOr(Time)
   }),
   /** The worker was lost; the attempt it had begun is spent. */
-  eventOf("lease.expired", { worker: Schema.NullOr(Schema.String), lease_until: Time }),
+  eventOf("lease.expired", {
+    worker: Schema.NullOr(Schema.String),
+    lease_until: Time,
+    /** False in what versions before 3 wrote, which knew no poison pills. Never written. */
+    is_counted: Schema.optionalKey(Schema.Boolean)
+  }),
   /** failed.scheduled, or dlq when permanent or exhausted. */
   eventOf("attempt.failed", {
     error_type: ErrorType,

@@ -69,6 +69,10 @@ const isGone = (report: ProviderReport | null): boolean =>
 /** An end that somebody may come back from. */
 const notSettled = { failure_reason: null, settled_because: null, moved_to_dlq_at: null } as const
 
+/** Before version 3 nobody counted: see `src/deposits/recorded-event.ts`. */
+const countsWorker = (event: DepositTransition): boolean =>
+  !("is_counted" in event) || event.is_counted !== false
+
 const noLease = { lease_until: null, leased_by: null } as const
 
 export const depositMachine = setup({
@@ -82,7 +86,8 @@ export const depositMachine = setup({
       "attempt" in event && event.attempt === context.attempt_count + 1,
     isPermanent: ({ event }) => "error_type" in event && event.error_type === "permanent",
     attemptsExhausted: ({ context }) => context.attempt_count >= context.max_attempts,
-    isPoisonPill: ({ context }) => context.lost_worker_count + 1 >= maxLostWorkers,
+    isPoisonPill: ({ context, event }) =>
+      countsWorker(event) && context.lost_worker_count + 1 >= maxLostWorkers,
     hasRetryTime: ({ event }) => "next_retry_at" in event && event.next_retry_at !== null,
     /** The worker that the event names is the one that has the job. */
     holdsLease: ({ context, event }) => "worker" in event && event.worker === context.leased_by,
@@ -96,6 +101,9 @@ export const depositMachine = setup({
     /** The provider sees what we could not find or ask for: it is worth looking again. */
     isWorthAnotherLook: ({ context, event }) =>
       "report" in event && !isGone(event.report) && context.error_type !== "permanent",
+    /** The provider sees what the chain did not show, or took away; an operator's word stands. */
+    isSeenAfterAll: ({ context, event }) =>
+      "report" in event && !isGone(event.report) && context.settled_because !== "discarded",
     isFinal: ({ event }) => "finality" in event && event.finality === "final"
   },
   actions: {
@@ -123,9 +131,9 @@ export const depositMachine = setup({
         next_retry_at: event.look_again_at
       }
     }),
-    recordLostLease: assign(({ context }) => ({
+    recordLostLease: assign(({ context, event }) => ({
       ...noLease,
-      lost_worker_count: context.lost_worker_count + 1,
+      lost_worker_count: context.lost_worker_count + (countsWorker(event) ? 1 : 0),
       error_type: "unknown",
       last_error: "the worker was lost while it held the lease"
     })),
@@ -317,7 +325,17 @@ export const depositMachine = setup({
           }
         },
         settled: {
-          on: { "dlq.replayed": { target: "#deposit.pending", actions: "resetAttempts" } }
+          on: {
+            "dlq.replayed": { target: "#deposit.pending", actions: "resetAttempts" },
+            "provider.reported": [
+              {
+                target: "#deposit.pending",
+                guard: and(["isNews", "isSeenAfterAll"]),
+                actions: ["recordReport", "resetAttempts"]
+              },
+              { guard: "isNews", actions: "recordReport" }
+            ]
+          }
         }
       }
     },

@@ -37,6 +37,10 @@ DROP INDEX ledger_transactions_transfer;
 CREATE UNIQUE INDEX ledger_transactions_transfer ON ledger_transactions
   (tx_hash, transfer_index, chain, tenant_id, environment, credit_number, kind);
 
+-- Serves the question whether a credit stands.
+CREATE INDEX ledger_transactions_reverses ON ledger_transactions (reverses_id)
+  WHERE reverses_id IS NOT NULL;
+
 CREATE FUNCTION surehook_credits_in_turn() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE fault record;
 BEGIN
@@ -77,7 +81,9 @@ CREATE TABLE reconciliation_checks (
   -- Since when the chain does not show what was credited; null while it does.
   missing_since  timestamptz,
   -- A scan has found its transfer on chain, whatever has ended it.
-  is_on_chain    boolean     NOT NULL DEFAULT false
+  is_on_chain    boolean     NOT NULL DEFAULT false,
+  -- Looks in a row of which nothing was heard: after three of them nobody risks another.
+  lost_count     integer     NOT NULL DEFAULT 0
 );
 CREATE INDEX reconciliation_checks_due ON reconciliation_checks (due_at);
 

@@ -1,6 +1,7 @@
 /**
  * All chains of the configuration behind one door: the live `Validator`, and the `Scanners` of those that
- * are watched, over the same endpoints, circuits and limits.
+ * are watched. A scan asks the same endpoints over connections and circuits of its own: a heavy call of
+ * one holds up no deposit, and closes no endpoint to one.
  *
  *     claim ──▶ its chain ──▶ the chain's endpoints, failing over           an ordinary amount
  *                        └──▶ two of its endpoints, which must agree        above quorum_above
@@ -27,18 +28,46 @@ interface Chain {
   readonly verify: Validator["Service"]["verify"]
 }
 
+/** Of an endpoint's `rate_limit`, what a watched chain is scanned with. */
+const scanShare = 1 / 4
+
+const shareOf = (config: ChainConfig) => {
+  const withLimits = (limitOf: (limit: number) => number): ChainConfig => ({
+    ...config,
+    rpc: config.rpc.map(({ rate_limit, ...endpoint }) => ({
+      ...endpoint,
+      ...(rate_limit === undefined ? {} : { rate_limit: limitOf(rate_limit) })
+    }))
+  })
+  const forScans = (limit: number) => Math.max(Math.floor(limit * scanShare), 1)
+  return config.watch === true
+    ? {
+        forScans: withLimits(forScans),
+        forValidation: withLimits((limit) => Math.max(limit - forScans(limit), 1))
+      }
+    : { forScans: config, forValidation: config }
+}
+
 const makeChain = Effect.fnUntraced(function* (
   config: ChainConfig,
   breaker: CircuitBreaker.CircuitBreaker,
+  scanBreaker: CircuitBreaker.CircuitBreaker,
   region: string | undefined
 ) {
   const family = families[config.kind]
-  const endpoints = yield* makeEndpoints(config, family, breaker, region)
+  const { forScans, forValidation } = shareOf(config)
+  const endpoints = yield* makeEndpoints(forValidation, family, breaker, region)
   const validator = yield* family.makeValidator(config, endpoints)
   const voters = yield* Effect.forEach(endpoints.each, ({ name, host, endpoints: single }) =>
     Effect.map(family.makeValidator(config, single), (own) => ({ name, host, validator: own }))
   )
-  const scanner = config.watch === true ? yield* family.makeScanner(config, endpoints) : undefined
+  const scanner =
+    config.watch === true
+      ? yield* family.makeScanner(
+          config,
+          yield* makeEndpoints(forScans, family, scanBreaker, region)
+        )
+      : undefined
   const quorum = makeQuorum(config.name, voters, yield* Effect.scope)
   return {
     name: config.name,
@@ -67,13 +96,15 @@ const tokenUnknown = (chain: ChainName, claim: TransferClaim): Verdict => ({
 const make = Effect.gen(function* () {
   const config = yield* SurehookConfig
   const { circuitBreaker, region } = yield* Settings
-  const breaker = yield* CircuitBreaker.make({
+  const makeBreaker = CircuitBreaker.make({
     tripPolicy: CircuitBreaker.consecutive(circuitBreaker.threshold),
     openDuration: circuitBreaker.timeout
-  })
+  }).pipe(Effect.provide(Layer.fresh(CircuitBreaker.layerStoreMemory())))
+  const breaker = yield* makeBreaker
+  const scanBreaker = yield* makeBreaker
   const chains = new Map<ChainName, Chain>()
   for (const [name, chain] of config.chains) {
-    chains.set(name, yield* makeChain(chain, breaker, region))
+    chains.set(name, yield* makeChain(chain, breaker, scanBreaker, region))
   }
 
   const validator = Validator.of({
@@ -103,4 +134,4 @@ const make = Effect.gen(function* () {
 })
 
 export const chainsLayer: Layer.Layer<Validator | Scanners, never, SurehookConfig | Settings> =
-  Layer.effectContext(make).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
+  Layer.effectContext(make)

@@ -33,10 +33,19 @@ export const consensus = (opinions: ReadonlyArray<Opinion>): Verdict | undefined
     // Of two transfers that are not the same, see above.
     case "Confirmed":
       return undefined
-    case "NotFinal":
-      return { ...shallowest(first.verdict, opinions), evidence: evidenceOf(opinions) }
+    case "NotFinal": {
+      const { absence: _, ...least } = shallowest(first.verdict, opinions)
+      const absence = absenceOf(opinions)
+      return { ...least, ...(absence && { absence }), evidence: evidenceOf(opinions) }
+    }
+    case "NotFound": {
+      const heads = opinions.flatMap(({ verdict }) =>
+        verdict._tag === "NotFound" ? [verdict.head] : []
+      )
+      return { ...first.verdict, head: Math.min(...heads), evidence: evidenceOf(opinions) }
+    }
     default:
-      return { ...first.verdict, evidence: evidenceOf(opinions) }
+      return { ...first.verdict, evidence: { ...blockOf(opinions), ...evidenceOf(opinions) } }
   }
 }
 
@@ -64,6 +73,23 @@ const agreed = (
     finality: confirmed.every(({ finality }) => finality === "final") ? "final" : "watching",
     evidence: { ...verdict.evidence, ...evidenceOf(all), endpoint: namesOf(agreeing) }
   }
+}
+
+/** Only if nobody sees it in the chain, as of the one who is behind most. */
+const absenceOf = (opinions: ReadonlyArray<Opinion>): NotFinal["absence"] => {
+  const absences = opinions.flatMap(({ verdict }) =>
+    verdict._tag === "NotFinal" ? (verdict.absence ?? []) : []
+  )
+  return absences.length === opinions.length
+    ? { head: Math.min(...absences.map(({ head }) => head)) }
+    : undefined
+}
+
+/** In which block all of them see it; nothing if they do not agree. */
+const blockOf = (opinions: ReadonlyArray<Opinion>): Evidence => {
+  const hashes = new Set(opinions.map(({ verdict }) => verdict.evidence.block_hash))
+  const [only] = hashes
+  return hashes.size === 1 && typeof only === "string" ? { block_hash: only } : {}
 }
 
 const shallowest = (first: NotFinal, opinions: ReadonlyArray<Opinion>): NotFinal =>
@@ -105,7 +131,6 @@ export const disagreement = (
     _tag: "NotFinal",
     confirmations_seen: depth.seen,
     confirmations_needed: depth.needed,
-    isDisputed: true,
     reason: `an amount above quorum_above needs ${needed} endpoints of different hosts that agree: ${said.join("; ")}`,
     look_again_after: lookAgainAfter,
     evidence: {

@@ -29,16 +29,18 @@ export interface ScannedTransfer {
   readonly block_number: number
 }
 
-type ScanError = RpcFailure | RpcRefused | CircuitsOpen
+export type ScanError = RpcFailure | RpcRefused | CircuitsOpen
 
 export interface ChainScanner {
   /** How many blocks one `scan` takes at most. */
   readonly maxBlocks: number
+  /** What is too much to read is so of an address, whatever the range. */
+  readonly isLimitedByAddress?: true
   readonly heads: Effect.Effect<ScanHeads, ScanError>
   /**
    * The successful transfers of the chain's configured tokens to these canonical addresses, by block.
    * All of the range was read, or it fails. An endpoint that refuses the range as too large is asked
-   * for smaller ones.
+   * for smaller ones; where that does not help, the error is about the `answer_size`.
    */
   readonly scan: (
     range: BlockRange,

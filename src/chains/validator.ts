@@ -32,8 +32,11 @@ export type Verdict =
       readonly confirmations_needed: number
       /** One sentence for a person, if it waits for something else than depth. */
       readonly reason?: string
-      /** Endpoints say different things, so it is no proof of anything. */
-      readonly isDisputed?: true
+      /**
+       * It is in no block of the chain: that is certain, and not only that it could not be read. `head` is
+       * the newest block of who says so.
+       */
+      readonly absence?: { readonly head: number }
       /** When looking again makes sense. */
       readonly look_again_after: Duration.Duration
       readonly evidence: Evidence
@@ -41,6 +44,8 @@ export type Verdict =
   | {
       /** No endpoint that answered knows such a transaction: normal for a while behind a load balancer. */
       readonly _tag: "NotFound"
+      /** The newest block of who says so. */
+      readonly head: number
       readonly evidence: Evidence
     }
   | {
@@ -75,7 +80,9 @@ export class RpcFailure extends Schema.TaggedError<RpcFailure>()("RpcFailure", {
 export class RpcRefused extends Schema.TaggedError<RpcRefused>()("RpcRefused", {
   chain: Schema.String,
   endpoint: Schema.String,
-  message: Schema.String
+  message: Schema.String,
+  /** What was asked for is too much for one answer, and in parts too. */
+  about: Schema.optionalKey(Schema.Literal("answer_size"))
 }) {}
 
 /** No endpoint of the chain takes a call now: it was not made, and costs no attempt. */

@@ -26,16 +26,20 @@ export interface DueWork {
 }
 
 export const makeFairClaim = (sql: PgClient.PgClient) => {
-  let lastServed = ""
+  /** Where the next round begins: after this tenant, or with it. */
+  let turn = { tenant: "", isIncluded: false }
+
+  const begin = turn
 
   const hasWork = sql.literal("(status = 'pending' OR sub_state = 'scheduled')")
 
   /** The distinct tenants of the index: one descent for each, and no walk along all of its entries. */
-  const tenantsAfter = (after: string) => sql`
+  const tenantsFrom = ({ isIncluded, tenant }: typeof turn) => sql`
     SELECT tenant_id FROM (
       WITH RECURSIVE next_tenant AS (
         (SELECT tenant_id FROM funding_event_jobs
-         WHERE ${hasWork} AND tenant_id > ${after} ORDER BY tenant_id LIMIT 1)
+         WHERE ${hasWork} AND ${isIncluded ? sql`tenant_id >= ${tenant}` : sql`tenant_id > ${tenant}`}
+         ORDER BY tenant_id LIMIT 1)
         UNION ALL
         SELECT (SELECT tenant_id FROM funding_event_jobs
                 WHERE ${hasWork} AND tenant_id > before.tenant_id ORDER BY tenant_id LIMIT 1)
@@ -58,9 +62,10 @@ export const makeFairClaim = (sql: PgClient.PgClient) => {
   const sharesOfAll = (work: DueWork) => sql<JobRow & { readonly share: number }>`
     WITH tenant AS MATERIALIZED (
       SELECT tenant_id AS served FROM (
-        ${tenantsAfter(lastServed)}
+        ${tenantsFrom(turn)}
         UNION ALL
-        SELECT tenant_id FROM (${tenantsAfter("")}) AS found_first WHERE tenant_id <= ${lastServed}
+        SELECT tenant_id FROM (${tenantsFrom(begin)}) AS found_first
+        WHERE ${turn.isIncluded ? sql`tenant_id < ${turn.tenant}` : sql`tenant_id <= ${turn.tenant}`}
       ) AS in_turn
     ), share AS MATERIALIZED (
       SELECT greatest(1, ceil(${work.limit}::numeric / count(*)))::integer AS jobs FROM tenant
@@ -77,12 +82,28 @@ export const makeFairClaim = (sql: PgClient.PgClient) => {
       LIMIT ${left}`
   }
 
+  /** None of those that were asked has anything due: after the last of them, if there may be more. */
+  const turnAfterNone = Effect.suspend(
+    () => sql<{ last: string | null; count: number }>`
+      SELECT max(tenant_id) AS last, count(*)::integer AS count
+      FROM (${tenantsFrom(turn)}) AS asked`
+  ).pipe(
+    Effect.map(([row]) =>
+      row?.last != null && row.count === maxTenantsPerClaim
+        ? { tenant: row.last, isIncluded: false }
+        : begin
+    )
+  )
+
   /** Locks the rows that it gives. The caller has begun a transaction. */
   return Effect.fnUntraced(function* (
     work: DueWork
   ): Effect.fn.Return<ReadonlyArray<JobRow>, SqlError.SqlError> {
     const shares = yield* sharesOfAll(work)
-    lastServed = shares.at(-1)?.tenant_id ?? ""
+    if (shares.length === 0) {
+      turn = yield* turnAfterNone
+      return []
+    }
     const counts = Map.groupBy(shares, ({ tenant_id }) => tenant_id)
     const mayHaveMore = [...counts].flatMap(([tenant, rows]) =>
       rows.length >= (rows[0]?.share ?? 0) ? [tenant] : []
@@ -98,13 +119,21 @@ export const makeFairClaim = (sql: PgClient.PgClient) => {
               shares.map(({ id }) => id)
             ))
           ]
-    return withoutSuspects(rows)
+    const claimed = withoutSuspects(rows)
+    // It was not first in its tenant's share, or its tenant was not the first: next time it is.
+    const left = claimed.length < rows.length && rows.find(isSuspect)
+    turn =
+      left && !claimed.includes(left)
+        ? { tenant: left.tenant_id, isIncluded: true }
+        : { tenant: shares.at(-1)?.tenant_id ?? "", isIncluded: false }
+    return claimed
   })
 }
+
+const isSuspect = ({ lost_worker_count }: JobRow): boolean => lost_worker_count > 0
 
 /** A suspect that comes first goes alone. Else the others go, and it comes first one day. */
 const withoutSuspects = (rows: ReadonlyArray<JobRow>): ReadonlyArray<JobRow> => {
   const [first] = rows
-  const isSuspect = ({ lost_worker_count }: JobRow) => lost_worker_count > 0
   return first !== undefined && isSuspect(first) ? [first] : rows.filter((row) => !isSuspect(row))
 }

@@ -31,7 +31,14 @@ export const eventFromRecord = (
     return Result.fail(unreadable("a newer version of the service wrote it"))
   }
   const { type, recorded_at, data } = record
-  return Result.mapError(decode({ ...data, type, recorded_at }), ({ message }) =>
-    unreadable(message)
+  return Result.mapError(
+    decode({ ...data, ...filledIn(record), type, recorded_at }),
+    ({ message }) => unreadable(message)
   )
 }
+
+/** The first version that counts the workers that a deposit loses. */
+const countingVersion = 3
+
+const filledIn = ({ schema_version, type }: EventRecord) =>
+  type === "lease.expired" && schema_version < countingVersion ? { is_counted: false } : {}

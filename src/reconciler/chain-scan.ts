@@ -13,19 +13,27 @@
  * `surehook reconcile --from-block N --to-block M`.
  */
 import type { PgClient } from "@effect/sql-pg"
-import { Clock, Duration, Effect } from "effect"
+import { Cause, Clock, Duration, Effect } from "effect"
 import { Addresses } from "../addresses/addresses.ts"
 import { type BlockRange, type ChainScanner, Scanners } from "../chains/scanner.ts"
 import type { ChainConfig } from "../config/chain-config.ts"
+import { appendAudit } from "../event-log/audit-log.ts"
 import type { Checks } from "./checks.ts"
-import { type Found, makeMissedDeposits } from "./missed-deposits.ts"
+import { makeMissedDeposits, reconcilerSource } from "./missed-deposits.ts"
 import type { ScanReport } from "./pass-report.ts"
+import { type LeftOut, scanPiecewise } from "./piecewise-scan.ts"
 import { makeScanCursors, type ScanCursor } from "./scan-cursors.ts"
 
 /** In one pass of one chain; the next goes on there. */
 const maxRangesPerPass = 1_000
 /** So much that is not final is read again in each pass. */
 const maxRangesReadAgain = 10
+/** An endpoint may not have them, that has all others. */
+const newestBlocks = 32
+/** No chain goes back behind what was final; an endpoint may be behind. */
+const toleratedLag = 1_000
+/** In the audit log. */
+const maxNamedAddresses = 10
 const readAllAgainEvery = Duration.hours(1)
 
 export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient, checks: Checks) {
@@ -40,10 +48,38 @@ export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient
     range: BlockRange,
     known: Effect.Success<ReturnType<Addresses["Service"]["onChain"]>>
   ) {
-    if (known.size === 0) return { transfers: 0, missed: 0, ended: [] } satisfies Found
-    const found = yield* receiveMissed(chain, yield* scanner.scan(range, known))
+    if (known.size === 0) return { transfers: 0, missed: 0, leftOut: [] }
+    const { leftOut, transfers } = yield* scanPiecewise(scanner, range, known)
+    const found = yield* receiveMissed(chain, transfers)
     yield* checks.hasten(yield* Clock.currentTimeMillis, found.ended)
-    return found
+    yield* tellLeftOut(chain, leftOut)
+    return { transfers: found.transfers, missed: found.missed, leftOut }
+  })
+
+  const tellLeftOut = Effect.fnUntraced(function* (
+    { name }: ChainConfig,
+    leftOut: ReadonlyArray<LeftOut>
+  ) {
+    for (const { addresses: some, range, reason } of leftOut) {
+      const named = [...some].slice(0, maxNamedAddresses)
+      yield* Effect.logError(
+        `blocks ${range.from} to ${range.to} of ${name} could not be read for ${some.size === 1 ? named[0] : `${some.size} addresses`}, and are left out: ${reason}`
+      )
+      yield* appendAudit(sql, [
+        {
+          action: "scan_left_out",
+          actor: reconcilerSource,
+          details: {
+            chain: name,
+            from_block: range.from,
+            to_block: range.to,
+            address_count: some.size,
+            addresses: named,
+            reason
+          }
+        }
+      ])
+    }
   })
 
   /** The ranges of blocks one after the other; `onRange` says whether to go on. */
@@ -58,8 +94,15 @@ export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient
       const known = yield* addresses.onChain(chain.name)
       let from = range.from
       for (let count = 0; from <= range.to && count < maxRangesPerPass; count++) {
-        const to = Math.min(from + scanner.maxBlocks - 1, range.to)
-        const result = yield* Effect.result(scanRange(chain, scanner, { from, to }, known))
+        const scan = (last: number) =>
+          Effect.result(scanRange(chain, scanner, { from, to: last }, known))
+        let to = Math.min(from + scanner.maxBlocks - 1, range.to)
+        let result = yield* scan(to)
+        if (result._tag === "Failure" && to === range.to && to - newestBlocks >= from) {
+          // Behind one URL stand many nodes, and the next may not have the newest blocks yet.
+          to -= newestBlocks
+          result = yield* scan(to)
+        }
         if (result._tag === "Failure") {
           report.error = result.failure.message
           break
@@ -68,6 +111,7 @@ export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient
         report.to_block = to
         report.transfers += result.success.transfers
         report.missed += result.success.missed
+        report.left_out += result.success.leftOut.length
         if (!(yield* onRange({ from, to }))) break
         from = to + 1
       }
@@ -83,6 +127,9 @@ export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient
         const scan = Effect.gen(function* () {
           const { final, latest } = yield* scanner.heads
           const now = yield* Clock.currentTimeMillis
+          if (cursor !== "never" && latest + toleratedLag < cursor.scannedTo) {
+            return { ...emptyReport(chain), error: goneBack(chain, latest, cursor.scannedTo) }
+          }
           const begun =
             cursor === "never" ? { scannedTo: final, readTo: final, readAgainAt: 0 } : cursor
           yield* cursors.advance(chain.name, actor, begun)
@@ -98,10 +145,14 @@ export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient
             })
           )
         })
-        return yield* scan.pipe(
-          Effect.catch((error) =>
-            Effect.succeed({ ...emptyReport(chain), error: error.message } satisfies ScanReport)
-          ),
+        return yield* Effect.raceFirst(scan, cursors.hold(chain.name, actor)).pipe(
+          Effect.catchCause((cause) => {
+            const error = Cause.squash(cause)
+            const message = error instanceof Error ? error.message : String(error)
+            // A bug, too: the other chains are scanned all the same.
+            const report = { ...emptyReport(chain), error: message } satisfies ScanReport
+            return Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(report)
+          }),
           Effect.ensuring(Effect.ignore(cursors.release(chain.name, actor)))
         )
       }),
@@ -127,6 +178,9 @@ const firstBlock = (
     : scannedTo + 1
 }
 
+const goneBack = ({ name }: ChainConfig, latest: number, scannedTo: number): string =>
+  `the newest block of ${name} is ${latest}, and all up to ${scannedTo} were read before. If this is another chain than then, or it began anew: DELETE FROM scan_cursors WHERE chain = '${name}'`
+
 const emptyReport = ({
   name
 }: ChainConfig): { -readonly [K in keyof ScanReport]: ScanReport[K] } => ({
@@ -135,5 +189,6 @@ const emptyReport = ({
   to_block: null,
   transfers: 0,
   missed: 0,
+  left_out: 0,
   error: null
 })

@@ -32,12 +32,16 @@ export interface Outcome {
   /** When it is looked at again, in milliseconds since 1970; null if never. */
   readonly dueAt: number | null
   readonly missingSince: number | null
+  /** The chain gave a clear answer: what a scan had found is done with. */
+  readonly isConclusive: boolean
 }
 
 /** Which jobs a pass may do something about: the same in SQL and in words. */
 const needsCheck = (sql: PgClient.PgClient, stuckBefore: Date, seenAfter: Date) => ({
   // Older than the threshold and not settled. A worker's live lease is respected.
-  stuck: sql`(status = 'pending' OR sub_state = 'scheduled') AND first_seen_at <= ${stuckBefore}`,
+  // Who has lost a worker is left to the workers, who count that.
+  stuck: sql`(status = 'pending' OR sub_state = 'scheduled') AND first_seen_at <= ${stuckBefore}
+    AND lost_worker_count = 0`,
   // Dead-lettered by bad luck, not by the chain's word, and no danger to who looks at it.
   unlucky: sql`status = 'dlq' AND error_type IS DISTINCT FROM 'permanent'
     AND lost_worker_count < ${maxLostWorkers} AND first_seen_at > ${seenAfter}`,
@@ -86,9 +90,12 @@ export const makeChecks = (sql: PgClient.PgClient) => {
           missing_since: Date | null
           is_on_chain: boolean
         }>`
-          UPDATE reconciliation_checks SET due_at = ${new Date(nowMillis + Duration.toMillis(checkLease))}
+          UPDATE reconciliation_checks
+          SET due_at = ${new Date(nowMillis + Duration.toMillis(checkLease))},
+              lost_count = lost_count + 1
           WHERE job_id IN (
-            SELECT job_id FROM reconciliation_checks WHERE due_at <= ${new Date(nowMillis)}
+            SELECT job_id FROM reconciliation_checks
+            WHERE due_at <= ${new Date(nowMillis)} AND lost_count < ${maxLostWorkers}
             ORDER BY due_at LIMIT ${limit}
             FOR UPDATE SKIP LOCKED)
           RETURNING job_id, missing_since, is_on_chain`
@@ -119,8 +126,16 @@ export const makeChecks = (sql: PgClient.PgClient) => {
         }
       }).pipe(sql.withTransaction),
 
+    /** How many are not looked at any more, because each look at them was the last of its process. */
+    abandoned: Effect.map(
+      sql<{ count: number }>`
+        SELECT count(*)::integer AS count FROM reconciliation_checks
+        WHERE lost_count >= ${maxLostWorkers} AND due_at <= now()`,
+      ([row]) => row?.count ?? 0
+    ),
+
     /** Writes when it is looked at again. */
-    settle: ({ dueAt, id, missingSince }: Outcome) =>
+    settle: ({ dueAt, id, isConclusive, missingSince }: Outcome) =>
       dueAt === null
         ? sql`DELETE FROM reconciliation_checks WHERE job_id = ${id}`
         : sql`
@@ -128,7 +143,8 @@ export const makeChecks = (sql: PgClient.PgClient) => {
             VALUES (${id}, ${new Date(dueAt)}, ${missingSince === null ? null : new Date(missingSince)})
             ON CONFLICT (job_id) DO UPDATE
               SET due_at = excluded.due_at, missing_since = excluded.missing_since,
-                  is_on_chain = false`,
+                  is_on_chain = reconciliation_checks.is_on_chain AND ${!isConclusive},
+                  lost_count = 0`,
 
     /** The chain shows the transfers of these: whoever looks next looks now. */
     hasten: (nowMillis: number, ids: ReadonlyArray<JobId>) =>

@@ -9,7 +9,8 @@
  *     not final      gone in two looks, a while apart            reversed
  *                    there                                       left
  *
- * Gone is what is not in the chain, and what reverted or changed in another block than the credited one.
+ * Gone is what is not in the chain of a witness that has come to its block, and what reverted or changed in
+ * another block than the credited one.
  * That one and the same block says something else now is no reorganisation: our configuration was
  * changed, or an endpoint lies, and no money is moved for that.
  */
@@ -117,29 +118,34 @@ const whyGone = (
   verdict: Verdict,
   credit: Watched
 ): string | undefined | { readonly contradiction: string } => {
-  const isSameBlock = verdict.evidence.block_hash === credit.blockHash
+  const { block_hash } = verdict.evidence
+  // A block that is not told is none that proves a reorganisation.
+  const isOtherBlock = typeof block_hash === "string" && block_hash !== credit.blockHash
   switch (verdict._tag) {
     case "Confirmed":
       if (verdict.identity.transfer_index === credit.transferIndex) return undefined
-      return isSameBlock
-        ? changed(
+      return isOtherBlock
+        ? `the transaction was mined again, and the transfer stands at ${verdict.identity.transfer_index} in it`
+        : changed(
             `it stands at ${verdict.identity.transfer_index} instead of ${credit.transferIndex}`
           )
-        : `the transaction was mined again, and the transfer stands at ${verdict.identity.transfer_index} in it`
     case "NotFinal":
-      return verdict.isDisputed !== true && verdict.confirmations_seen === 0
+      return verdict.absence !== undefined && verdict.absence.head >= credit.blockNumber
         ? "the transaction is not in the chain any more"
         : undefined
     case "NotFound":
-      return "no endpoint knows the transaction any more"
+      // Who has not come to its block does not know it yet.
+      return verdict.head >= credit.blockNumber
+        ? "no endpoint knows the transaction any more"
+        : undefined
     case "Reverted":
-      return isSameBlock
-        ? changed("the transaction reverted")
-        : "the transaction was mined again, and reverted"
+      return isOtherBlock
+        ? "the transaction was mined again, and reverted"
+        : changed("the transaction reverted")
     case "Mismatch":
-      return verdict.about === "config" || isSameBlock
-        ? changed(verdict.reason)
-        : `the transaction was mined again, and does not hold the transfer: ${verdict.reason}`
+      return isOtherBlock && verdict.about !== "config"
+        ? `the transaction was mined again, and does not hold the transfer: ${verdict.reason}`
+        : changed(verdict.reason)
   }
 }
 

@@ -125,7 +125,7 @@ export const makeLedgerCheck = (sql: PgClient.PgClient) => {
                <> coalesce(reported_difference, 0) AS is_news
       FROM seen FULL JOIN booked USING (address, chain, tenant_id, environment, token)
       WHERE coalesce(seen.amount, 0) <> coalesce(booked.amount, 0) OR reported_difference <> 0
-      ORDER BY address, chain, tenant_id, environment, token
+      ORDER BY is_news DESC, address, chain, tenant_id, environment, token
       LIMIT ${maxDifferences}`
 
   /** Where the next pass begins; at the first account again after the last. */
@@ -164,18 +164,18 @@ export const makeLedgerCheck = (sql: PgClient.PgClient) => {
 
   /** How many balances differ. */
   return Effect.fnUntraced(function* (actor: string) {
-    const touched: Array<Key> = []
+    const touched = new Map<string, Key>()
     for (let isLast = false; !isLast; ) {
       const step = yield* follow
       isLast = step.isLast
-      touched.push(...step.touched)
+      for (const key of step.touched) touched.set(`${key.chain} ${key.address}`, key)
     }
     const found = yield* sql.withTransaction(
       sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`.pipe(
-        Effect.andThen(compare(touched))
+        Effect.andThen(compare([...touched.values()]))
       )
     )
-    yield* sql.withTransaction(Effect.andThen(tell(found, actor), moveOn))
+    yield* sql.withTransaction(Effect.andThen(moveOn, tell(found, actor)))
     const differing = found.filter(({ differs }) => differs)
     for (const { address, booked, chain, environment, seen, tenant_id, token } of differing) {
       yield* Effect.logError(

@@ -52,6 +52,8 @@ interface KnownJob {
   readonly transfer_index: number | null
   readonly status: string
   readonly sub_state: string | null
+  /** What it says is credited was taken back. */
+  readonly is_reversed: boolean
 }
 
 export const makeMissedDeposits = Effect.fnUntraced(function* (sql: PgClient.PgClient) {
@@ -80,7 +82,9 @@ export const makeMissedDeposits = Effect.fnUntraced(function* (sql: PgClient.PgC
 
   const jobsOf = (chain: ChainConfig, transfers: ReadonlyArray<Expected>) => sql<KnownJob>`
     SELECT id, tenant_id, environment, tx_hash, token, to_address, trim_scale(amount)::text AS amount,
-           transfer_index, status, sub_state
+           transfer_index, status, sub_state,
+           EXISTS (SELECT FROM ledger_transactions
+                   WHERE reverses_id = funding_event_jobs.ledger_transaction_id) AS is_reversed
     FROM funding_event_jobs
     WHERE chain = ${chain.name}
       AND tx_hash = ANY(${texts([...new Set(transfers.map(({ transfer }) => transfer.claim.tx_hash))])})
@@ -116,10 +120,15 @@ export const makeMissedDeposits = Effect.fnUntraced(function* (sql: PgClient.PgC
   })
 })
 
-/** Pairs transfers with jobs: those that name the index first, then those that name none. */
+/**
+ * Pairs transfers with jobs: those that name the index first. A job that names none stands for a transfer
+ * that is the only one of its kind left; of several it cannot say which it means, and no validator could.
+ */
 const compare = (transfers: ReadonlyArray<Expected>, jobs: ReadonlyArray<KnownJob>) => {
   const free = new Map<string, Array<KnownJob>>()
   for (const job of jobs) {
+    // By another job, which is not looked at for this one's sake.
+    if (job.is_reversed) continue
     const key = keyOf(job, job.tx_hash, job)
     free.set(key, [...(free.get(key) ?? []), job])
   }
@@ -129,16 +138,21 @@ const compare = (transfers: ReadonlyArray<Expected>, jobs: ReadonlyArray<KnownJo
     return place < 0 ? undefined : candidates.splice(place, 1)[0]
   }
   const ended: Array<JobId> = []
+  const keyOfOne = (one: Expected) => keyOf(one, one.transfer.claim.tx_hash, one.transfer.claim)
   const pair = (left: ReadonlyArray<Expected>, indexOf: (claim: TransferClaim) => number | null) =>
     left.filter((one) => {
-      const { claim } = one.transfer
-      const job = take(keyOf(one, claim.tx_hash, claim), indexOf(claim))
+      const job = take(keyOfOne(one), indexOf(one.transfer.claim))
       if (job === undefined) return true
       if (job.status === "dlq" || job.sub_state === "settled") ended.push(job.id)
       return false
     })
   const unnamed = pair(transfers, ({ transfer_index }) => transfer_index)
-  return { missed: pair(unnamed, () => null), ended }
+  const alike = Map.groupBy(transfers, keyOfOne)
+  const [only, several] = [
+    unnamed.filter((one) => alike.get(keyOfOne(one))?.length === 1),
+    unnamed.filter((one) => alike.get(keyOfOne(one))?.length !== 1)
+  ]
+  return { missed: [...pair(only, () => null), ...several], ended }
 }
 
 const keyOf = (

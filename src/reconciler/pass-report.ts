@@ -12,6 +12,8 @@ export const ScanReport = Schema.Struct({
   transfers: Count,
   /** Of these no webhook had told: jobs were made. */
   missed: Count,
+  /** Pieces that no endpoint gives away, because they are too large: see audit_logs, action scan_left_out. */
+  left_out: Count,
   /** Why it was not read to the end, if it was not. */
   error: Schema.NullOr(Schema.String)
 })

@@ -1,18 +1,21 @@
 /**
  * One pass of the reconciler: all that it looks for, one after the other.
  *
- *     leases of lost workers ─▶ new blocks of watched chains ─▶ deposits that need a look ─▶ the ledger
+ *     leases of lost workers ─▶ deposits that need a look ─▶ the ledger
+ *     new blocks of watched chains, beside it, for they may take long
  *
  * Each part is safe in any number of instances at once, and one that fails does not keep the others
  * from being done. What a pass did is a row of `reconciliation_runs`.
  */
 import { PgClient } from "@effect/sql-pg"
-import { type Cause, Clock, Duration, Effect, Metric } from "effect"
+import { type Cause, Clock, Duration, Effect, Fiber, Metric } from "effect"
 import { SecureRandom } from "effect/crypto"
+import type { SqlError } from "effect/sql"
 import { Settings } from "../config/settings.ts"
 import { SurehookConfig } from "../config/surehook-config.ts"
 import { Deposits } from "../deposits/deposits.ts"
 import { JobSignal } from "../deposits/job-signal.ts"
+import type { ChainName } from "../domain/chain.ts"
 import { appendAudit } from "../event-log/audit-log.ts"
 import { recipientsOf } from "../settlement/recipients.ts"
 import * as metrics from "../telemetry/metrics.ts"
@@ -36,6 +39,7 @@ export const makePass = Effect.gen(function* () {
   const deposits = yield* Deposits
   const signal = yield* JobSignal
   const random = yield* SecureRandom.SecureRandom
+  const scope = yield* Effect.scope
   const context = yield* Effect.context<Effect.Services<ReturnType<typeof recipientsOf>>>()
   const checks = makeChecks(sql)
   const recheck = yield* makeRecheck(sql)
@@ -68,6 +72,13 @@ export const makePass = Effect.gen(function* () {
 
   const recheckAll = Effect.fnUntraced(function* (actor: string, tally: Tally) {
     yield* checks.enlist(yield* Clock.currentTimeMillis, threshold)
+    const abandoned = yield* checks.abandoned
+    if (abandoned > 0) {
+      tally.failed += abandoned
+      yield* Effect.logError(
+        `${abandoned} deposits are not looked at any more: each of the last looks at them ended with its process (reconciliation_checks, lost_count)`
+      )
+    }
     for (let batches = 0; batches < maxBatches; batches++) {
       const now = yield* Clock.currentTimeMillis
       const taken = yield* checks.take(now, threshold, batchSize)
@@ -81,17 +92,31 @@ export const makePass = Effect.gen(function* () {
     }
   })
 
-  const scanChains = Effect.fnUntraced(function* (actor: string) {
-    const scans = yield* Effect.forEach(
-      scan.watched,
-      ([name, scanner]) => {
-        const chain = chains.get(name)
-        return chain === undefined ? Effect.undefined : scan.scanNew(chain, scanner, actor)
-      },
-      { concurrency: "unbounded" }
-    )
-    return scans.flatMap((report) => report ?? [])
+  /** By chain. A scan may outlast the pass that began it. */
+  const scans = new Map<ChainName, Fiber.Fiber<ScanReport | undefined, SqlError.SqlError>>()
+
+  const startScans = Effect.fnUntraced(function* (actor: string) {
+    for (const [name, scanner] of scan.watched) {
+      const chain = chains.get(name)
+      if (chain === undefined || scans.has(name)) continue
+      scans.set(name, yield* Effect.forkIn(scan.scanNew(chain, scanner, actor), scope))
+    }
   })
+
+  /** What those say that came to their end. The others go on. */
+  const endedScans = Effect.fnUntraced(function* (limit: Duration.Duration) {
+    yield* Effect.timeoutOption(Fiber.awaitAll(scans.values()), limit)
+    const reports: Array<ScanReport> = []
+    for (const [name, fiber] of [...scans]) {
+      if (fiber.pollUnsafe() === undefined) continue
+      scans.delete(name)
+      const report = yield* Fiber.join(fiber)
+      if (report !== undefined) reports.push(report)
+    }
+    return reports
+  })
+
+  const stopScans = Effect.suspend(() => Fiber.interruptAll(scans.values()))
 
   const begin = (id: string, actor: string, startedAt: Date) =>
     sql.withTransaction(
@@ -121,11 +146,12 @@ export const makePass = Effect.gen(function* () {
       { discard: true }
     )
 
-  const run = Effect.fn("Reconciler.pass")(function* (actor: string) {
+  /** Scans that take longer than `scanLimit` go on, and are told of by a later pass. */
+  const run = Effect.fn("Reconciler.pass")(function* (actor: string, scanLimit: Duration.Duration) {
     const startedAt = yield* Clock.currentTimeMillis
     const id = yield* random.uuidV7()
     const tally = newTally()
-    const scans: Array<ScanReport> = []
+    const ended: Array<ScanReport> = []
     yield* begin(id, actor, new Date(startedAt))
     const part = <E, R>(what: string, effect: Effect.Effect<void, E, R>) =>
       Effect.catchCause(effect, (cause: Cause.Cause<E>) =>
@@ -135,10 +161,7 @@ export const makePass = Effect.gen(function* () {
         })
       )
     yield* part("take back expired leases", expireLeases(actor, tally))
-    yield* part(
-      "scan the watched chains",
-      Effect.map(scanChains(actor), (reports) => void scans.push(...reports))
-    )
+    yield* startScans(actor)
     yield* part("look at what is not settled", recheckAll(actor, tally))
     yield* part(
       "compare the ledger with the chain",
@@ -146,14 +169,18 @@ export const makePass = Effect.gen(function* () {
         tally.ledger_differences = count
       })
     )
+    yield* part(
+      "scan the watched chains",
+      Effect.map(endedScans(scanLimit), (reports) => void ended.push(...reports))
+    )
     const completedAt = yield* Clock.currentTimeMillis
-    const report: PassReport = { ...tally, scans }
+    const report: PassReport = { ...tally, scans: ended }
     yield* end(id, new Date(completedAt), report)
     yield* measure(report, completedAt - startedAt)
     return report
   })
 
-  return { run, patience, scan }
+  return { run, stopScans, patience, scan }
 })
 
 export const missedOf = (scans: ReadonlyArray<ScanReport>): number =>

@@ -176,11 +176,17 @@ export const makeRecheck = Effect.fnUntraced(function* (sql: PgClient.PgClient) 
       yield* carryOut(check, judgement, options)
       if (judgement._tag === "Missing") {
         const since = missingSince ?? now
-        return { id: job.id, dueAt: now + Duration.toMillis(patience), missingSince: since }
+        return {
+          id: job.id,
+          dueAt: now + Duration.toMillis(patience),
+          missingSince: since,
+          isConclusive: true
+        }
       }
       const age = now - Date.parse(job.state.context.first_seen_at)
       const pause = job.state.sub_state === "watching" ? soon : Math.max(soon, age * backoffShare)
-      return { id: job.id, dueAt: now + pause, missingSince: null }
+      const isConclusive = verdict._tag !== "NotFound" && verdict._tag !== "NotFinal"
+      return { id: job.id, dueAt: now + pause, missingSince: null, isConclusive }
     }).pipe(
       Effect.catchCause((cause) =>
         Effect.gen(function* () {
@@ -188,7 +194,8 @@ export const makeRecheck = Effect.fnUntraced(function* (sql: PgClient.PgClient) 
           yield* Effect.logWarning("could not be looked at again on chain", cause)
           const now = yield* Clock.currentTimeMillis
           const dueAt = now + Duration.toMillis(options.interval) / 2
-          return { id: check.job.id, dueAt, missingSince: check.missingSince }
+          const { job, missingSince } = check
+          return { id: job.id, dueAt, missingSince, isConclusive: false }
         })
       ),
       annotateJob(check.job)

@@ -49,12 +49,12 @@ export class Reconciler extends Context.Service<
       Effect.gen(function* () {
         const { reconciliation } = yield* Settings
         const { chains } = yield* SurehookConfig
-        const { patience, run, scan } = yield* makePass
+        const { patience, run, scan, stopScans } = yield* makePass
         let lastCompletedAt: number | null = null
         let current: Running | undefined
 
-        const pass = Effect.fnUntraced(function* (by: string) {
-          const report = yield* run(by)
+        const pass = Effect.fnUntraced(function* (by: string, scanLimit: Duration.Duration) {
+          const report = yield* run(by, scanLimit)
           lastCompletedAt = yield* Clock.currentTimeMillis
           yield* logReport(report)
           return report
@@ -63,7 +63,7 @@ export class Reconciler extends Context.Service<
         const passes = (stopped: Deferred.Deferred<void>) =>
           Effect.gen(function* () {
             while (!Deferred.isDoneUnsafe(stopped)) {
-              const report = yield* pass(actor).pipe(
+              const report = yield* pass(actor, patience).pipe(
                 Effect.catchCause((cause) =>
                   Effect.logWarning("a pass of the reconciler failed, trying again", cause).pipe(
                     Effect.andThen(Metric.update(reconciliationFailed, 1)),
@@ -95,9 +95,9 @@ export class Reconciler extends Context.Service<
               // A finalizer is uninterruptible, and a timeout works by interruption.
               Effect.interruptible
             )
-            if (ended._tag === "Some") return true
-            yield* Fiber.interrupt(running.fiber)
-            return false
+            if (ended._tag === "None") yield* Fiber.interrupt(running.fiber)
+            yield* stopScans
+            return ended._tag === "Some"
           })
 
         // For who did not shut it down: nobody could do it later.
@@ -110,7 +110,7 @@ export class Reconciler extends Context.Service<
             () => current?.fiber.pollUnsafe() === undefined && current !== undefined
           ),
           lastCompletedAt: Effect.sync(() => lastCompletedAt),
-          pass,
+          pass: (by) => pass(by, Duration.infinity),
           backfill: (name, range) => {
             const chain = chains.get(name)
             const scanner = scan.watched.get(name)

@@ -6,8 +6,9 @@ import type { PgClient } from "@effect/sql-pg"
 import { Clock, Duration, Effect } from "effect"
 import type { ChainName } from "../domain/chain.ts"
 
-/** Extended after each range of blocks, which takes seconds. */
 const scanLease = Duration.minutes(5)
+/** While it scans: a range may take longer than the lease. */
+const extensionsPerLease = 3
 
 export interface ScanCursor {
   /** All blocks up to this one were final when they were read. */
@@ -65,6 +66,21 @@ export const makeScanCursors = (sql: PgClient.PgClient) => ({
       RETURNING chain`
     return rows.length === 1
   }),
+
+  /** Keeps the claim for as long as it runs. */
+  hold: (chain: ChainName, by: string) =>
+    Clock.currentTimeMillis.pipe(
+      Effect.flatMap(
+        (now) => sql`
+          UPDATE scan_cursors
+          SET claimed_until = ${new Date(now + Duration.toMillis(scanLease))}
+          WHERE chain = ${chain} AND claimed_by = ${by}`
+      ),
+      // The next one tries again.
+      Effect.ignore,
+      Effect.delay(Duration.times(scanLease, 1 / extensionsPerLease)),
+      Effect.forever
+    ),
 
   release: (chain: ChainName, by: string) => sql`
     UPDATE scan_cursors SET claimed_by = NULL, claimed_until = NULL

@@ -295,7 +295,7 @@ describe("the word of two endpoints", () => {
 
   it("of one host is the word of one", () => {
     assert.isUndefined(consensus([opinion("a", confirmed), opinion("a", confirmed, 1)]))
-    const notFound: Verdict = { _tag: "NotFound", evidence: {} }
+    const notFound: Verdict = { _tag: "NotFound", head: 1_000_000, evidence: {} }
     assert.isUndefined(consensus([opinion("a", notFound), opinion("a", notFound, 1)]))
   })
 

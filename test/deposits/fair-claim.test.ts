@@ -117,4 +117,38 @@ layer(depositsLayer)("a deposit that has lost a worker", (it) => {
       assert.deepStrictEqual(idsOf(claims[2] ?? []), idsOf(others))
     })
   )
+
+  it.effect("is claimed soon, whoever else has work all the time", () =>
+    Effect.gen(function* () {
+      const deposits = yield* Deposits
+      const chain = newChain()
+      const [suspect] = yield* jobsOf("b", 1, chain)
+      const claim = deposits.claim({ worker: "w1", chains: [chain], limit: 10, lease })
+      yield* claim
+      yield* TestClock.adjust(lease)
+      yield* deposits.expireLeases({ actor: "sweeper", limit: 10 })
+      const claimed: Array<string> = []
+      for (let round = 0; round < 3; round++) {
+        yield* jobsOf("a", 2, chain)
+        claimed.push(...(yield* claim).map(({ id }) => id))
+      }
+      assert.include(claimed, suspect?.id)
+    })
+  )
+})
+
+layer(depositsLayer)("a tenant", (it) => {
+  it.effect("is served though a thousand before it have only work that cannot be done now", () =>
+    Effect.gen(function* () {
+      const [down, up] = [newChain(), newChain()]
+      yield* newJobs(
+        Array.from({ length: 1_000 }, (_, n) =>
+          received({ chain: down }, { tenant_id: TenantId.make(`t-${String(n).padStart(4, "0")}`) })
+        )
+      )
+      yield* jobsOf("zzz", 1, up)
+      const claims = yield* Effect.replicateEffect(claimTenants(up, 10), 2)
+      assert.deepStrictEqual(claims.flat(), ["zzz"])
+    })
+  )
 })

@@ -308,7 +308,7 @@ const table: ReadonlyArray<
   [
     "provider.reported, that it is confirmed",
     () => a.reported(),
-    { ...asTheyAre, "dlq (attempts exhausted)": "pending" }
+    { ...asTheyAre, "dlq (attempts exhausted)": "pending", "failed.settled": "pending" }
   ],
   ["provider.reported, that it is removed", () => a.reported({ report: "removed" }), asTheyAre],
   ["provider.reported, and no news", () => a.reported({ report: "seen" }), {}]
@@ -470,6 +470,31 @@ describe("the deposit machine", () => {
         lost_worker_count: 0
       }
     )
+  })
+
+  it("comes back when its provider has seen it after all, but not from what an operator discarded", () => {
+    const settled = [
+      a.rejected({ because: "not_seen" }),
+      a.reported({ report: "removed" }),
+      a.reported({ report: "seen" })
+    ] as const
+    assert.strictEqual(stateName(stateAfter(...settled.slice(0, 2))), "failed.settled")
+    const { context, status } = stateAfter(...settled)
+    assert.include(
+      { ...context, status },
+      { status: "pending", settled_because: null, attempt_count: 0 }
+    )
+    const discarded = [a.started(), permanent, a.discarded(), a.reported()]
+    assert.strictEqual(stateName(stateAfter(...discarded)), "failed.settled")
+  })
+
+  it("counts no lost workers in what versions before 3 wrote", () => {
+    const lost = [1, 2, 3].flatMap((attempt) => [
+      a.started({ attempt }),
+      a.expired({ is_counted: false })
+    ])
+    const { context, status } = stateOf(a.received({ max_attempts: 9 }), ...lost)
+    assert.include({ ...context, status }, { status: "pending", lost_worker_count: 0 })
   })
 
   it("says what ended it without a credit, until it comes back", () => {

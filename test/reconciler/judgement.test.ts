@@ -32,9 +32,10 @@ const notFinal: Verdict = {
   look_again_after: Duration.seconds(1),
   evidence: {}
 }
-const notInChain: Verdict = { ...notFinal, confirmations_seen: 0 }
-const disagreement: Verdict = { ...notInChain, reason: "two endpoints differ", isDisputed: true }
-const notFound: Verdict = { _tag: "NotFound", evidence: {} }
+const notReadable: Verdict = { ...notFinal, confirmations_seen: 0 }
+const notInChain: Verdict = { ...notReadable, absence: { head: 7 } }
+const disagreement: Verdict = { ...notReadable, reason: "two endpoints differ" }
+const notFound: Verdict = { _tag: "NotFound", head: 1_000_000, evidence: {} }
 const reverted: Verdict = { _tag: "Reverted", ...inBlock("0xb") }
 const mismatch: Verdict = {
   _tag: "Mismatch",
@@ -94,7 +95,14 @@ describe("a credited deposit that is not final", () => {
       "Leave"
     ],
     ["is left while it is in the chain again, and not deep yet", notFinal, "Leave"],
-    ["is left while endpoints disagree", disagreement, "Leave"]
+    ["is left while endpoints disagree", disagreement, "Leave"],
+    ["is left while it cannot be read", notReadable, "Leave"],
+    ["is left if who does not know it is behind its block", { ...notFound, head: 6 }, "Leave"],
+    [
+      "is left if who has it in the mempool is behind its block",
+      { ...notReadable, absence: { head: 6 } },
+      "Leave"
+    ]
   ] as const)("%s, however long it was gone before", (_, verdict, expected) => {
     for (const missing of [null, 0, 10]) assert.strictEqual(judge(verdict, missing), expected)
   })
@@ -118,7 +126,9 @@ describe("a credited deposit that is not final", () => {
     ["its token is not in the configuration any more", misconfigured],
     ["the same block says another amount", { ...mismatch, ...inBlock("0xa") }],
     ["the same block says that it reverted", { ...reverted, ...inBlock("0xa") }],
-    ["the same block has it elsewhere", moved]
+    ["the same block has it elsewhere", moved],
+    ["nobody says in which block it reverted", { ...reverted, evidence: {} }],
+    ["nobody says in which block another transfer is in its place", { ...mismatch, evidence: {} }]
   ] as const)("is never reversed because %s", (_, verdict) => {
     for (const missing of [null, 10]) assert.strictEqual(judge(verdict, missing), "Contradiction")
   })

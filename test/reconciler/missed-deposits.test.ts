@@ -1,124 +1,26 @@
 /** Transfers of which no webhook told become deposits, each once, however often and by whomever they are read. */
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { Addresses } from "../../src/addresses/addresses.ts"
-import { AccountReference } from "../../src/addresses/registration.ts"
-import type { BlockRange, ChainScanner, ScannedTransfer } from "../../src/chains/scanner.ts"
-import { RpcFailure, type Verdict } from "../../src/chains/validator.ts"
-import type { ChainConfig } from "../../src/config/chain-config.ts"
-import type { SurehookConfig } from "../../src/config/surehook-config.ts"
+import type { ScannedTransfer } from "../../src/chains/scanner.ts"
+import type { Verdict } from "../../src/chains/validator.ts"
 import { Amount } from "../../src/domain/amount.ts"
-import { Address, TxHash } from "../../src/domain/chain.ts"
-import { Environment, SourceId, TenantId, TokenSymbol } from "../../src/domain/ids.ts"
+import { Address } from "../../src/domain/chain.ts"
+import { Environment, SourceId } from "../../src/domain/ids.ts"
 import { localchain, receive, received } from "../deposits/jobs.ts"
 import { confirmAll, type Script } from "../support/scripted-validator.ts"
-import { unreachableChain } from "../support/service.ts"
 import { reconcilerOf, test } from "./reconciling.ts"
-
-const ours = Address.make(`0x${"aa".repeat(20)}`)
-const alsoOurs = Address.make(`0x${"bb".repeat(20)}`)
-const usdc = TokenSymbol.make("USDC")
-
-const chain: ChainConfig = {
-  ...unreachableChain,
-  name: localchain,
-  watch: true,
-  tokens: new Map([
-    [
-      usdc,
-      {
-        _tag: "Contract",
-        contract: Address.make(`0x${"cc".repeat(20)}`),
-        decimals: 6,
-        large_above: Amount.make("100"),
-        large_confirmations: 3
-      }
-    ]
-  ])
-}
-
-const sourceIn = (environment: string, id: string) => ({
-  id: SourceId.make(id),
-  tenant_id: TenantId.make("acme"),
-  environment: Environment.make(environment),
-  provider: "standard",
-  secrets: [Redacted.make("secret")]
-})
-
-const configOf = (changes: Partial<ChainConfig> = {}): SurehookConfig["Service"] => ({
-  sources: new Map([[SourceId.make("main"), sourceIn("production", "main")]]),
-  chains: new Map([[localchain, { ...chain, ...changes }]]),
-  apiTokens: []
-})
-
-const register = Effect.gen(function* () {
-  yield* (yield* Addresses).register(
-    [ours, alsoOurs].map((address) => ({
-      tenant_id: TenantId.make("acme"),
-      chain: localchain,
-      address,
-      account_reference: AccountReference.make("customer-1")
-    })),
-    "test"
-  )
-})
-
-const transfer = (block_number: number, fields: Partial<ScannedTransfer["claim"]> = {}) => ({
-  block_number,
-  claim: {
-    chain: localchain,
-    tx_hash: TxHash.make(`0x${block_number.toString(16).padStart(64, "0")}`),
-    token: usdc,
-    amount: Amount.make("1.5"),
-    to_address: ours,
-    transfer_index: 0,
-    ...fields
-  }
-})
-
-/** A chain of the test's own making, which notes what of it was read. */
-const scannerOf = (transfers: Array<ScannedTransfer>) => {
-  const read: Array<BlockRange> = []
-  const chain = { latest: 100, final: 90, fails: false }
-  const scanner: ChainScanner = {
-    maxBlocks: 10,
-    heads: Effect.sync(() => ({ latest: chain.latest, final: chain.final })),
-    scan: (range, addresses) =>
-      Effect.suspend(() => {
-        if (chain.fails) {
-          return Effect.fail(
-            new RpcFailure({
-              chain: localchain,
-              endpoint: "host#0",
-              message: "host#0 cannot be reached",
-              retry_after_ms: null
-            })
-          )
-        }
-        read.push(range)
-        return Effect.succeed(
-          transfers.filter(
-            ({ block_number, claim }) =>
-              block_number >= range.from &&
-              block_number <= range.to &&
-              addresses.has(claim.to_address)
-          )
-        )
-      })
-  }
-  return { scanners: new Map([[localchain, scanner]]), read, chain }
-}
-
-const jobs = Effect.gen(function* () {
-  const sql = yield* PgClient.PgClient
-  return yield* sql<{ source: string; tx_hash: string; priority: number; environment: string }>`
-    SELECT source, tx_hash, priority, environment FROM funding_event_jobs ORDER BY tx_hash, id`
-})
-
-const config = configOf()
-const script = confirmAll
+import {
+  config,
+  configOf,
+  jobs,
+  register,
+  scannerOf,
+  script,
+  sourceIn,
+  transfer
+} from "./watched-chain.ts"
 
 describe("a watched chain", () => {
   test(
@@ -137,7 +39,15 @@ describe("a watched chain", () => {
       const { run } = yield* reconcilerOf({ script, config, scanners })
       const { scans } = yield* run
       assert.deepStrictEqual(scans, [
-        { chain: "localchain", from_block: 91, to_block: 100, transfers: 3, missed: 2, error: null }
+        {
+          chain: "localchain",
+          from_block: 91,
+          to_block: 100,
+          transfers: 3,
+          missed: 2,
+          left_out: 0,
+          error: null
+        }
       ])
       assert.deepStrictEqual(yield* jobs, [
         {
@@ -275,7 +185,7 @@ describe("a watched chain", () => {
       const found = transfer(95)
       yield* receive([received({ ...found.claim, transfer_index: null })])
       let isMined = false
-      const notFound: Verdict = { _tag: "NotFound", evidence: {} }
+      const notFound: Verdict = { _tag: "NotFound", head: 1_000_000, evidence: {} }
       const mined: Script = (claim) => (isMined ? confirmAll(claim) : Effect.succeed(notFound))
       const transfers: Array<ScannedTransfer> = []
       const { scanners } = scannerOf(transfers)
@@ -287,7 +197,11 @@ describe("a watched chain", () => {
       // Without the scan it would not be looked at for days.
       assert.include(yield* run, { recovered: 0 })
       transfers.push(found)
-      assert.include(yield* run, { recovered: 1 })
+      const passes = yield* Effect.replicateEffect(run, 2)
+      assert.strictEqual(
+        passes.reduce((sum, { recovered }) => sum + recovered, 0),
+        1
+      )
       assert.strictEqual((yield* jobs).length, 1)
     })
   )

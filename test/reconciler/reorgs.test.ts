@@ -23,7 +23,7 @@ import {
 } from "./reconciling.ts"
 
 const watching = { finality: "watching", block_number: 7, block_hash: "0xa" } as const
-const notFound: Verdict = { _tag: "NotFound", evidence: {} }
+const notFound: Verdict = { _tag: "NotFound", head: 1_000_000, evidence: {} }
 
 /** A deposit that a worker has credited in block 7, which is not final. */
 const credited = Effect.gen(function* () {

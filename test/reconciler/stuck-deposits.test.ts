@@ -41,7 +41,7 @@ const appendTo = Effect.fnUntraced(function* (
   return now
 })
 
-const notFound: Verdict = { _tag: "NotFound", evidence: {} }
+const notFound: Verdict = { _tag: "NotFound", head: 1_000_000, evidence: {} }
 const reverted: Verdict = { _tag: "Reverted", evidence: { block_hash: "0xb" } }
 
 describe("a deposit older than the threshold", () => {
@@ -97,7 +97,7 @@ describe("a deposit older than the threshold", () => {
   )
 
   test(
-    "is left to the worker that has it, until its lease is over",
+    "is left to the worker that has it, and after its lease to the others, who count what it does to them",
     Effect.gen(function* () {
       const deposits = yield* Deposits
       const job = yield* newJob()
@@ -107,8 +107,8 @@ describe("a deposit older than the threshold", () => {
       assert.include(yield* run, { checked: 0, expired_leases: 0 })
       assert.strictEqual(yield* stateOf(job), "processing")
       yield* TestClock.adjust(lease)
-      assert.include(yield* run, { expired_leases: 1, recovered: 1 })
-      assert.strictEqual(yield* stateOf(job), "completed.final")
+      assert.include(yield* run, { expired_leases: 1, checked: 0, recovered: 0 })
+      assert.strictEqual(yield* stateOf(job), "pending")
     })
   )
 

@@ -25,7 +25,7 @@ const failures: ReadonlyArray<
 > = [
   [
     "a transaction that no node knows",
-    said({ _tag: "NotFound", evidence }),
+    said({ _tag: "NotFound", head: 1_000_000, evidence }),
     {
       error_type: "transient",
       error: "the chain does not know this transaction yet",

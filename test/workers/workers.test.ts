@@ -41,7 +41,8 @@ describe("the workers", () => {
       const script: Script = (claim) =>
         Ref.updateAndGet(asked, (count) => count + 1).pipe(
           Effect.map(
-            (count): Verdict => (count < 3 ? { _tag: "NotFound", evidence: {} } : confirmed(claim))
+            (count): Verdict =>
+              count < 3 ? { _tag: "NotFound", head: 1_000_000, evidence: {} } : confirmed(claim)
           )
         )
       yield* startWorkers(script)
@@ -352,7 +353,7 @@ describe("the workers", () => {
           ? Deferred.await(answer).pipe(
               Effect.andThen(Ref.updateAndGet(looks, (count) => count + 1)),
               Effect.map((count) =>
-                count === 1 ? { _tag: "NotFound", evidence: {} } : confirmed(claim)
+                count === 1 ? { _tag: "NotFound", head: 1_000_000, evidence: {} } : confirmed(claim)
               )
             )
           : Effect.as(Deferred.await(answer), confirmed(claim))

@@ -40,7 +40,7 @@ const judge = (claim: TransferClaim, token: TokenConfig, sighting: Sighting): Ve
   }
   switch (sighting._tag) {
     case "Unknown":
-      return { _tag: "NotFound", evidence }
+      return { _tag: "NotFound", head: ledger.block_height, evidence }
     case "Pending":
       return {
         _tag: "NotFinal",

@@ -10,6 +10,7 @@ import { Effect } from "effect"
 import type { ChainConfig } from "../../config/chain-config.ts"
 import type { Endpoints } from "../rpc/endpoints.ts"
 import type { ChainScanner, ScannedTransfer } from "../scanner.ts"
+import { RpcRefused } from "../validator.ts"
 import { makeHeads } from "./calls.ts"
 import { finalHeight, type Heads } from "./finality.ts"
 import { makeNativeScan } from "./native-scan.ts"
@@ -34,12 +35,15 @@ export const makeEvmScanner = (
       heads: endpoints
         .ask((endpoint) => headsOf(endpoint, "heads", chain.confirmations))
         .pipe(
-          Effect.map((heads) => {
+          Effect.flatMap((heads) => {
             finalized = heads.finalized ?? finalized
-            return {
-              latest: heads.latest.number,
-              final: finalHeight({ ...heads, finalized }, chain.confirmations)
-            }
+            // Taken for final too early, a block would never be read again.
+            return heads.hasFinalized && finalized === null
+              ? Effect.fail(finalUnknown(chain))
+              : Effect.succeed({
+                  latest: heads.latest.number,
+                  final: finalHeight({ ...heads, finalized }, chain.confirmations)
+                })
           })
         ),
       scan: Effect.fn("EvmScanner.scan")(function* (range, addresses) {
@@ -49,6 +53,13 @@ export const makeEvmScanner = (
         return [...ofTokens, ...ofCoin].toSorted(byPlace)
       })
     }
+  })
+
+const finalUnknown = ({ name }: ChainConfig) =>
+  new RpcRefused({
+    chain: name,
+    endpoint: name,
+    message: `no endpoint of ${name} tells its newest finalized block now: blocks are read when one does`
   })
 
 /** Native transfers, which have no index, before the logs of their block. */

@@ -69,12 +69,15 @@ export const makeEvmValidator = Effect.fnUntraced(function* (
       heads: headsAsEvidence(heads)
     }
     if (sighting._tag === "Unknown") {
-      return { _tag: "NotFound", evidence: seen } satisfies Verdict
+      return { _tag: "NotFound", head: heads.latest.number, evidence: seen } satisfies Verdict
     }
     if (sighting._tag === "NotInChain") {
       const next = depthOf(heads.latest.number + 1, confirmations, heads)
       const evidence = { ...seen, not_in_chain: sighting.why }
-      return notFinal(0, Math.max(next.needed, 1), heads, evidence)
+      return {
+        ...notFinal(0, Math.max(next.needed, 1), heads, evidence),
+        ...(sighting.isAbsent ? { absence: { head: heads.latest.number } } : {})
+      }
     }
     const { receipt, transaction, depth } = sighting
     const evidence: Evidence = {

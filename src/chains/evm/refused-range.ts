@@ -21,3 +21,12 @@ export const isRangeRefused = (error: RpcErrorAnswer | RpcFailure): boolean =>
   error._tag === "RpcFailure"
     ? error.about === "answer_size"
     : !wordsOfRateLimits.test(error.message) && (codes.has(error.code) || words.test(error.message))
+
+const wordsOfSize =
+  /too (?:many|much|large|big)|(?:more than|exceed|limit).*(?:results?|logs|events|size|bytes)|(?:results?|logs|events|size|bytes).*(?:exceed|limit|too)/i
+
+/** In words: it is the size of the answer, and neither the range nor the node's mood. */
+export const saysTooMuch = (error: RpcErrorAnswer | RpcFailure): boolean =>
+  error._tag === "RpcFailure"
+    ? error.about === "answer_size"
+    : !wordsOfRateLimits.test(error.message) && wordsOfSize.test(error.message)

@@ -42,7 +42,12 @@ export type Sighting = Seen &
   (
     | { readonly _tag: "Unknown" }
     /** Known, but not in the chain now: in the mempool, not indexed yet, or thrown out by a reorg. */
-    | { readonly _tag: "NotInChain"; readonly why: string }
+    | {
+        readonly _tag: "NotInChain"
+        readonly why: string
+        /** Certainly in no block: it waits, or its block was thrown out. */
+        readonly isAbsent: boolean
+      }
     | {
         readonly _tag: "InChain"
         readonly receipt: Receipt
@@ -86,23 +91,29 @@ export const makeLook = (chain: ChainConfig, endpoints: Endpoints) => {
       { concurrency: "unbounded" }
     )
     const seen: Seen = { endpoint: endpoint.name, heads }
-    const notInChain = (why: string): Sighting => ({ _tag: "NotInChain", why, ...seen })
+    const notInChain = (why: string, isAbsent: boolean): Sighting => ({
+      _tag: "NotInChain",
+      why,
+      isAbsent,
+      ...seen
+    })
 
     if (receipt === null) {
       if (transaction === null) return { _tag: "Unknown", ...seen }
-      return notInChain(
-        transaction.blockNumber == null ? "in the mempool" : "receipt not available yet"
-      )
+      return transaction.blockNumber == null
+        ? notInChain("in the mempool", true)
+        : notInChain("receipt not available yet", false)
     }
     if (block?.hash !== receipt.blockHash) {
       // A reorg threw the receipt's block out, or the nodes behind the endpoint disagree. The
       // transaction is likely to come back, so this is no verdict and costs no attempt.
       return notInChain(
-        `its block ${receipt.blockHash} is not the block at height ${receipt.blockNumber}`
+        `its block ${receipt.blockHash} is not the block at height ${receipt.blockNumber}`,
+        block !== null
       )
     }
     if (withTransaction && transaction === null) {
-      return notInChain("transaction not available yet")
+      return notInChain("transaction not available yet", false)
     }
     const depth = depthOf(receipt.blockNumber, confirmations, heads)
     return { _tag: "InChain", receipt, transaction, depth, ...seen }

@@ -21,7 +21,7 @@ import type { BlockRange, ScannedTransfer } from "../scanner.ts"
 import type { RpcFailure } from "../validator.ts"
 import { EvmAddress, PlacedLog } from "./answers.ts"
 import { hexOf, latestOf } from "./calls.ts"
-import { isRangeRefused } from "./refused-range.ts"
+import { isRangeRefused, saysTooMuch } from "./refused-range.ts"
 import { type NamedToken, scannedTransfer } from "./scanned-transfer.ts"
 import { tokenTransferOf, transferTopic } from "./transfers.ts"
 
@@ -106,10 +106,14 @@ export const makeTokenScan = (chain: ChainConfig, endpoints: Endpoints) => {
     // First, for some nodes refuse a range that they do not have yet.
     yield* mustHave(endpoint, latest.number, piece)
     if (Result.isFailure(answers)) {
-      const isOneBlock = piece.from === piece.to
-      return !isOneBlock && isRangeRefused(answers.failure)
-        ? undefined
-        : yield* Effect.fail(answers.failure)
+      if (!isRangeRefused(answers.failure)) return yield* Effect.fail(answers.failure)
+      if (piece.from !== piece.to) return undefined
+      // A code alone may as well be about the call itself, which is wrong for every block then.
+      if (!saysTooMuch(answers.failure)) return yield* Effect.fail(answers.failure)
+      return yield* endpoint.refusal(
+        `${endpoint.name} gives the transfers of block ${piece.from} away in no answer: ${answers.failure.message}`,
+        "answer_size"
+      )
     }
     const seen = yield* Effect.forEach(answers.success.flat(), (answer) =>
       readLog(endpoint, piece, addresses, answer)

@@ -56,6 +56,7 @@ const inOne = (first: RpcFailure, all: ReadonlyArray<RpcFailure>): RpcFailure =>
     chain: first.chain,
     endpoint: all.map((failure) => failure.endpoint).join(", "),
     message: all.map((failure) => failure.message).join("; "),
+    ...(all.every(({ about }) => about === "answer_size") ? { about: "answer_size" } : {}),
     retry_after_ms: waits.some((wait) => wait === null)
       ? null
       : Math.min(...waits.map((wait) => wait ?? 0))

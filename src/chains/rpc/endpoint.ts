@@ -36,7 +36,7 @@ export interface Endpoint {
    */
   readonly observeHead: (height: number) => Effect.Effect<void, RpcFailure>
   readonly failure: (message: string) => RpcFailure
-  readonly refusal: (message: string) => RpcRefused
+  readonly refusal: (message: string, about?: "answer_size") => RpcRefused
 }
 
 /** Several calls of one purpose, all put to one endpoint. */
@@ -96,7 +96,13 @@ export const connect = (
           )
         }
       }),
-    refusal: (message) => new RpcRefused({ chain: chain.name, endpoint: rpc.name, message }),
+    refusal: (message, about) =>
+      new RpcRefused({
+        chain: chain.name,
+        endpoint: rpc.name,
+        message,
+        ...(about === undefined ? {} : { about })
+      }),
     call: (method, params, result, group) =>
       paid(timed(rpc.request(method, params, group))).pipe(Effect.flatMap(decode(method, result))),
     optionalCall: (method, params, result) =>

@@ -48,6 +48,7 @@ export const transactionsSince = Effect.fnUntraced(function* (
     before = next.signature
   }
   return yield* endpoint.refusal(
-    `${address} has more than ${found.length} transactions since slot ${range.from}: too many to look through`
+    `${address} has more than ${found.length} transactions since slot ${range.from}: too many to look through`,
+    "answer_size"
   )
 })

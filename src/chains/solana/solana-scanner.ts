@@ -43,6 +43,7 @@ export const makeSolanaScanner = (
 ): Effect.Effect<ChainScanner> =>
   Effect.succeed({
     maxBlocks: maxSlots,
+    isLimitedByAddress: true,
     heads: endpoints.ask(
       Effect.fnUntraced(function* (endpoint) {
         const [latest, finalized] = yield* Effect.all(

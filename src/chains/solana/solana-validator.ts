@@ -39,7 +39,9 @@ const judge = (
     tx_hash: claim.tx_hash,
     heads: headsAsEvidence(heads)
   }
-  if (sighting._tag === "Unknown") return { _tag: "NotFound", evidence: seen }
+  if (sighting._tag === "Unknown") {
+    return { _tag: "NotFound", head: heads.confirmed, evidence: seen }
+  }
   if (sighting._tag === "NotConfirmed") {
     const evidence = { ...seen, slot: sighting.slot, not_confirmed: sighting.why }
     return notFinal(0, neededFromNow(confirmations, heads), evidence)

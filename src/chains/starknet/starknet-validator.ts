@@ -62,7 +62,11 @@ const judge = (
   }
   switch (sighting._tag) {
     case "Unknown":
-      return { _tag: "NotFound", evidence: { ...seen, status: sighting.status } }
+      return {
+        _tag: "NotFound",
+        head: sighting.head,
+        evidence: { ...seen, status: sighting.status }
+      }
     case "NotInChain": {
       const needed = neededOutsideOfChain(confirmations)
       return {

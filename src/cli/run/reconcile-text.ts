@@ -34,12 +34,17 @@ export const passText = (report: PassReport, millis: number): string => {
   ].join("\n")
 }
 
-export const scanText = ({ chain, error, from_block, missed, to_block, transfers }: ScanReport) => {
+export const scanText = (scan: ScanReport): string => {
+  const { chain, error, from_block, left_out, missed, to_block, transfers } = scan
   const read =
     from_block === null
       ? `${chain}: no new block`
       : `${chain}: blocks ${from_block} to ${to_block} hold ${transfers} ${transfers === 1 ? "transfer" : "transfers"} to registered addresses, ${missed} without a webhook${missed === 0 ? "" : ": deposits were made of them"}`
-  return error === null ? read : `${read}; it could not be read on: ${error}`
+  const whole =
+    left_out === 0
+      ? read
+      : `${read}; ${left_out} ${left_out === 1 ? "piece was" : "pieces were"} too large to be read: see audit_logs, action scan_left_out`
+  return error === null ? whole : `${whole}; it could not be read on: ${error}`
 }
 
 const ledgerText = (differences: number): string =>

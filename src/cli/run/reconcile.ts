@@ -10,6 +10,7 @@ import { JobSignal } from "../../deposits/job-signal.ts"
 import { pooledRandomLayer } from "../../deposits/pooled-random.ts"
 import { configLayer } from "../../ingest/config-layer.ts"
 import { creditorLayer } from "../../ledger/ledger.ts"
+import type { ScanReport } from "../../reconciler/pass-report.ts"
 import { Reconciler } from "../../reconciler/reconciler.ts"
 import { Settlement } from "../../settlement/settlement.ts"
 import { WatchedCredits } from "../../settlement/watched-credits.ts"
@@ -76,7 +77,7 @@ const backfill = Effect.fnUntraced(function* (
   if (hasFailed(report)) return yield* Effect.fail(new CommandFailed())
 })
 
-const hasFailed = ({ error }: { readonly error: string | null }): boolean => error !== null
+const hasFailed = ({ error, left_out }: ScanReport): boolean => error !== null || left_out > 0
 
 const watchedChain = Effect.fnUntraced(function* (named: Option.Option<string>) {
   const { chains } = yield* SurehookConfig
