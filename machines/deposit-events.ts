@@ -136,6 +136,12 @@ export const DepositEvent = Schema.Union([
     reason: Schema.String,
     evidence: Evidence
   }),
+  /** The credit of another job, on which it rested as `already_credited`, was reversed. */
+  eventOf("credit.reversed", {
+    ledger_transaction_id: Schema.String,
+    credited_by_job_id: Schema.String,
+    reason: Schema.String
+  }),
   /** The reconciler saw the transfer on chain and takes the job to credit it. */
   eventOf("reconciliation.confirmed", {
     found_by: Schema.String,

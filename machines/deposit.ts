@@ -5,7 +5,7 @@
  *                     ▲  ▲       │  │  │          │
  *                     │  └───────┘  │  └─▶ dlq ◀──┼── permanent, attempts exhausted, poison pill
  *                     │             ▼             ▼ reorg
- *                     └── failed.scheduled     failed.settled ──▶ pending (operator)
+ *                     └── failed.scheduled     failed.settled ──▶ pending (operator, provider)
  *
  * The reconciler takes what the chain confirms after all to processing, from wherever it got stuck.
  *
@@ -104,6 +104,10 @@ export const depositMachine = setup({
     /** The provider sees what the chain did not show, or took away; an operator's word stands. */
     isSeenAfterAll: ({ context, event }) =>
       "report" in event && !isGone(event.report) && context.settled_because !== "discarded",
+    /** The very credit that completed it. */
+    restsOnIt: ({ context, event }) =>
+      "credited_by_job_id" in event &&
+      event.ledger_transaction_id === context.ledger_transaction_id,
     isFinal: ({ event }) => "finality" in event && event.finality === "final"
   },
   actions: {
@@ -171,7 +175,7 @@ export const depositMachine = setup({
       }
     }),
     settleReversed: assign(({ event }) => {
-      assertEvent(event, "deposit.reversed")
+      assertEvent(event, ["deposit.reversed", "credit.reversed"])
       return {
         completed_at: null,
         failure_reason: event.reason,
@@ -369,7 +373,15 @@ export const depositMachine = setup({
             "deposit.reversed": { target: "#deposit.failed.settled", actions: "settleReversed" }
           }
         },
-        final: {}
+        final: {
+          on: {
+            "credit.reversed": {
+              target: "#deposit.failed.settled",
+              guard: "restsOnIt",
+              actions: "settleReversed"
+            }
+          }
+        }
       }
     }
   }

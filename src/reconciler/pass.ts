@@ -25,6 +25,7 @@ import { standingCredits } from "./credits.ts"
 import { makeLedgerCheck } from "./ledger-check.ts"
 import { newTally, type PassReport, type ScanReport, type Tally } from "./pass-report.ts"
 import { makeRecheck, type Recheckable } from "./recheck.ts"
+import { makeUncover } from "./uncovered.ts"
 
 /** A credit that is gone is looked at again before it is reversed, after a pass at the latest. */
 const maxPatience = Duration.minutes(1)
@@ -44,6 +45,7 @@ export const makePass = Effect.gen(function* () {
   const checks = makeChecks(sql)
   const recheck = yield* makeRecheck(sql)
   const scan = yield* makeChainScan(sql, checks)
+  const uncover = yield* makeUncover(sql)
   const checkLedger = makeLedgerCheck(sql)
   const { batchSize, interval, maxConcurrency, threshold } = reconciliation
   const patience = Duration.min(interval, maxPatience)
@@ -163,6 +165,7 @@ export const makePass = Effect.gen(function* () {
     yield* part("take back expired leases", expireLeases(actor, tally))
     yield* startScans(actor)
     yield* part("look at what is not settled", recheckAll(actor, tally))
+    yield* part("find what rests on a credit that was taken back", Effect.asVoid(uncover(actor)))
     yield* part(
       "compare the ledger with the chain",
       Effect.map(checkLedger(actor), (count) => {

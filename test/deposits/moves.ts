@@ -51,7 +51,7 @@ const fitting: Record<string, ReadonlyArray<Type>> = {
     "reconciliation.rejected"
   ],
   "completed.watching": ["deposit.finalized", "deposit.reversed", "provider.reported"],
-  "completed.final": ["provider.reported"]
+  "completed.final": ["provider.reported", "credit.reversed"]
 }
 
 const allTypes = [...new Set(Object.values(fitting).flat())]
@@ -103,6 +103,12 @@ export const eventOf = (move: Move, state: DepositState, now: number): DepositTr
       return a.finalized({ recorded_at })
     case "deposit.reversed":
       return a.reversed({ recorded_at, reason: text, evidence })
+    case "credit.reversed":
+      return a.creditReversed({
+        recorded_at,
+        ledger_transaction_id: context.ledger_transaction_id ?? "none",
+        reason: text
+      })
     case "reconciliation.confirmed":
       return a.confirmed({ recorded_at, attempt, lease_until: later, evidence })
     case "reconciliation.rejected":

@@ -138,6 +138,15 @@ export const reversed = (fields: Fields<"deposit.reversed"> = {}): DepositTransi
   ...fields
 })
 
+export const creditReversed = (fields: Fields<"credit.reversed"> = {}): DepositTransition => ({
+  type: "credit.reversed",
+  recorded_at: at(4),
+  ledger_transaction_id: "0197a000-0000-7000-8000-000000000002",
+  credited_by_job_id: "0197a000-0000-7000-8000-00000000000a",
+  reason: "block 7 was reorganised away",
+  ...fields
+})
+
 export const confirmed = (fields: Fields<"reconciliation.confirmed"> = {}): DepositTransition => ({
   type: "reconciliation.confirmed",
   recorded_at: at(leaseEnd),

@@ -43,6 +43,7 @@ const variants = ({ context }: Pick<Snapshot, "context">): ReadonlyArray<Deposit
     a.alreadyCredited(),
     a.finalized(),
     a.reversed(),
+    a.creditReversed(),
     a.rejected(),
     a.replayed(),
     a.discarded()
@@ -134,7 +135,8 @@ const states = {
   dlq: stateAfter(a.started(), permanent),
   "dlq (attempts exhausted)": stateAfter(...lastAttempt, a.failed({ next_retry_at: null })),
   "completed.watching": stateAfter(a.started(), a.credited()),
-  "completed.final": stateAfter(a.started(), a.credited({ finality: "final" }))
+  "completed.final": stateAfter(a.started(), a.credited({ finality: "final" })),
+  "completed.final (by another job)": stateAfter(a.started(), a.alreadyCredited())
 } as const
 
 const asTheyAre = Object.fromEntries(
@@ -255,6 +257,11 @@ const table: ReadonlyArray<
   ],
   ["deposit.finalized", () => a.finalized(), { "completed.watching": "completed.final" }],
   ["deposit.reversed", () => a.reversed(), { "completed.watching": "failed.settled" }],
+  [
+    "credit.reversed",
+    () => a.creditReversed(),
+    { "completed.final (by another job)": "failed.settled" }
+  ],
   [
     "reconciliation.confirmed",
     ({ context }) => a.confirmed({ attempt: context.attempt_count + 1 }),

@@ -15,7 +15,7 @@ import { Settlement } from "../../src/settlement/settlement.ts"
 import { localchain, newJobs, received } from "../deposits/jobs.ts"
 import { confirmAll, type Script } from "../support/scripted-validator.ts"
 import { passTimeUntil } from "../workers/passing-time.ts"
-import { balanceOf, confirmedAs, reconcilerOf, stateOf, test } from "./reconciling.ts"
+import { balanceOf, confirmedAs, reconcilerOf, stateOf, test, typesOf } from "./reconciling.ts"
 import {
   chain,
   config,
@@ -124,6 +124,47 @@ describe("a transfer that a scan has found", () => {
       yield* Effect.replicateEffect(Effect.andThen(TestClock.adjust("1 hour"), run), 3)
       assert.strictEqual((yield* jobs).length, 3)
       assert.strictEqual(yield* balanceOf(job), "3")
+    })
+  )
+
+  test(
+    "is credited for the claim that rested on a credit which was taken back, without any scan",
+    Effect.gen(function* () {
+      const claim = transfer(95, { transfer_index: 3 }).claim
+      const [named, unnamed] = yield* newJobs([
+        received(claim),
+        received({ ...claim, transfer_index: null })
+      ])
+      if (named === undefined || unnamed === undefined) return assert.fail()
+      const held = yield* claimAll
+      for (const { id } of [named, unnamed]) {
+        const job = only(held.filter((one) => one.id === id))
+        yield* settle(job, creditedAs(at(claimOf(job), "log:3", "0xa", false)))
+      }
+      const { run } = yield* reconcilerOf({
+        script: (asked) =>
+          Effect.succeed(
+            asked.transfer_index === 3
+              ? {
+                  _tag: "Mismatch",
+                  reason: "log 3 is not an ERC-20 transfer",
+                  expected: {},
+                  found: {},
+                  evidence: { block_hash: "0xc" }
+                }
+              : at(asked, "log:2", "0xc")
+          )
+      })
+      yield* Effect.replicateEffect(Effect.andThen(TestClock.adjust("1 hour"), run), 4)
+      assert.deepStrictEqual(yield* typesOf(unnamed.id), [
+        "deposit.received",
+        "processing.started",
+        "deposit.already_credited",
+        "credit.reversed",
+        "reconciliation.confirmed",
+        "deposit.credited"
+      ])
+      assert.strictEqual(yield* balanceOf(named), "1.5")
     })
   )
 

@@ -23,20 +23,28 @@ export const liveValidator = (
   chain: ChainConfig,
   options: LiveValidatorOptions = {}
 ): Effect.Effect<Validator["Service"], never, Scope.Scope> =>
-  Effect.map(liveChain(chain, options), ({ validator }) => validator)
+  Effect.map(contextOf({ ...chain, watch: false }, options), (context) =>
+    Context.get(context, Validator)
+  )
 
-/** Validator and scanner over the same endpoints. */
+/** Validator and scanner of the same chain. */
 export const liveChain = (
   chain: ChainConfig,
-  { region, threshold = 5 }: LiveValidatorOptions = {}
+  options: LiveValidatorOptions = {}
 ): Effect.Effect<
   { readonly validator: Validator["Service"]; readonly scanner: ChainScanner },
   never,
   Scope.Scope
-> => {
+> =>
+  Effect.map(contextOf({ ...chain, watch: true }, options), (context) => ({
+    validator: Context.get(context, Validator),
+    scanner: Context.get(context, Scanners).watched.get(chain.name) ?? assert.fail("no scanner")
+  }))
+
+const contextOf = (chain: ChainConfig, { region, threshold = 5 }: LiveValidatorOptions) => {
   const config = Layer.succeed(SurehookConfig, {
     sources: new Map(),
-    chains: new Map([[chain.name, { ...chain, watch: true }]]),
+    chains: new Map([[chain.name, chain]]),
     apiTokens: []
   })
   const settings = Settings.layerFrom({
@@ -44,11 +52,5 @@ export const liveChain = (
     FUNDING_CIRCUIT_BREAKER_TIMEOUT: `${openMillis}ms`,
     ...(region === undefined ? {} : { SUREHOOK_REGION: region })
   })
-  return Effect.map(
-    Layer.build(chainsLayer.pipe(Layer.provide([config, settings]), Layer.orDie)),
-    (context) => ({
-      validator: Context.get(context, Validator),
-      scanner: Context.get(context, Scanners).watched.get(chain.name) ?? assert.fail("no scanner")
-    })
-  )
+  return Layer.build(chainsLayer.pipe(Layer.provide([config, settings]), Layer.orDie))
 }

@@ -42,6 +42,8 @@ const words = (event: DepositEvent): string => {
       return `block ${event.block_number}`
     case "deposit.reversed":
       return `${event.reason}; ledger ${event.reversing_ledger_transaction_id}`
+    case "credit.reversed":
+      return `it rested on the credit of job ${event.credited_by_job_id}: ${event.reason}`
     case "reconciliation.confirmed":
       return `found by ${event.found_by}, attempt ${event.attempt}`
     case "reconciliation.rejected":
