@@ -64,7 +64,10 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
   }
 
   const addresses = Array.from({ length: addressCount }, () => `0x${random.hex(40)}`)
-  const registered = addresses.slice(0, features.neverAnnounced ? addressCount : addressCount / 2)
+  const registered = addresses.slice(
+    0,
+    features.neverAnnounced ? (addressCount * 3) / 4 : addressCount / 2
+  )
   yield* registerAddresses({ url: yield* first.listening, token, addresses: registered })
 
   const plan = makePlan(random.fork("plan"), {
@@ -136,7 +139,11 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
     const isSettled = yield* settle(stage, shift, features.reorgs)
     const url = yield* first.listening
     const facts = {
-      database: yield* readDatabase(database.directUrl),
+      database: {
+        ...(yield* readDatabase(database.directUrl)),
+        // As they were registered, whatever has become of the table.
+        registered: new Set(registered.map((address) => address.toLowerCase()))
+      },
       chain: yield* readChain({
         url: chain.url,
         confirmations,
