@@ -104,7 +104,10 @@ describe("a transfer that a scan has found", () => {
       // Final by now, and not read again.
       now.latest = 300
       now.final = 290
-      yield* run
+      for (const _ of [1, 2, 3]) {
+        yield* run
+        yield* TestClock.adjust("10 minutes")
+      }
       isDown = false
       yield* TestClock.adjust("1 hour")
       yield* run

@@ -69,6 +69,19 @@ describe("a deposit older than the threshold", () => {
         { action: "recover_deposit", job_id: job.id, actor: "reconciler:test" }
       ])
       assert.include(yield* run, { checked: 0, recovered: 0 })
+      const runs = yield* sql<{ recovered: number; started_by: string; is_audited: boolean }>`
+        SELECT (report->>'recovered')::integer AS recovered, started_by,
+               EXISTS (SELECT FROM audit_logs WHERE action = 'start_reconciliation'
+                       AND details->>'run_id' = reconciliation_runs.id::text) AS is_audited
+        FROM reconciliation_runs WHERE completed_at IS NOT NULL ORDER BY id`
+      assert.deepStrictEqual(
+        runs,
+        [0, 1, 0].map((recovered) => ({
+          recovered,
+          started_by: "reconciler:test",
+          is_audited: true
+        }))
+      )
     })
   )
 
