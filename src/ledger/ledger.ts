@@ -105,12 +105,7 @@ export const creditorLayer: Layer.Layer<Creditor, never, PgClient.PgClient> = La
       JOIN ledger_transactions AS transaction
         USING (tx_hash, transfer_index, chain, tenant_id, environment)
       WHERE transaction.kind = 'credit' AND NOT EXISTS (
-        SELECT FROM ledger_transactions AS reversal
-        WHERE reversal.tx_hash = transaction.tx_hash
-          AND reversal.transfer_index = transaction.transfer_index
-          AND reversal.chain = transaction.chain AND reversal.tenant_id = transaction.tenant_id
-          AND reversal.environment = transaction.environment
-          AND reversal.credit_number = transaction.credit_number AND reversal.kind = 'reversal')`
+        SELECT FROM ledger_transactions AS reversal WHERE reversal.reverses_id = transaction.id)`
 
     const openAccounts = (accounts: ReadonlyMap<string, LedgerAccount>, recordedAt: string) => {
       const opened = [...accounts].map(([id, account]) => ({ id, ...account }))

@@ -30,10 +30,4 @@ export class ReconciliationHealth extends Context.Service<
       }
     })
   )
-
-  /** Nothing is reconciled. */
-  static readonly disabled: Layer.Layer<ReconciliationHealth> = Layer.succeed(
-    ReconciliationHealth,
-    { isEnabled: false, lateAfter: Duration.infinity, lastCompletedAt: Effect.succeed(null) }
-  )
 }

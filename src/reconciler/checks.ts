@@ -19,7 +19,7 @@ const maxNewChecks = 10_000
 /** Far longer than a batch of looks takes. */
 const checkLease = Duration.minutes(5)
 /** What has not come back after so long does not by itself; an operator can still replay it. */
-export const givenUpAfter = Duration.days(30)
+const givenUpAfter = Duration.days(30)
 
 export interface Check {
   readonly job: Job
@@ -127,12 +127,18 @@ export const makeChecks = (sql: PgClient.PgClient) => {
       }).pipe(sql.withTransaction),
 
     /** How many are not looked at any more, because each look at them was the last of its process. */
-    abandoned: Effect.map(
-      sql<{ count: number }>`
-        SELECT count(*)::integer AS count FROM reconciliation_checks
-        WHERE lost_count >= ${maxLostWorkers} AND due_at <= now()`,
-      ([row]) => row?.count ?? 0
-    ),
+    abandoned: (nowMillis: number) =>
+      Effect.map(
+        sql<{ count: number }>`
+          SELECT count(*)::integer AS count FROM reconciliation_checks
+          WHERE lost_count >= ${maxLostWorkers} AND due_at <= ${new Date(nowMillis)}`,
+        ([row]) => row?.count ?? 0
+      ),
+
+    /** Those of these that were not looked at to the end, by who lives to tell: that is no fault of theirs. */
+    giveBack: (nowMillis: number, ids: ReadonlyArray<JobId>) => sql`
+      UPDATE reconciliation_checks SET lost_count = lost_count - 1, due_at = ${new Date(nowMillis)}
+      WHERE job_id = ANY(${uuids(ids)}) AND lost_count > 0`,
 
     /** Writes when it is looked at again. */
     settle: ({ dueAt, id, isConclusive, missingSince }: Outcome) =>

@@ -72,9 +72,17 @@ export const makePass = Effect.gen(function* () {
     })
   })
 
+  const giveBack = (some: ReadonlyArray<Check>) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      checks.giveBack(
+        now,
+        some.map(({ job }) => job.id)
+      )
+    )
+
   const recheckAll = Effect.fnUntraced(function* (actor: string, tally: Tally) {
     yield* checks.enlist(yield* Clock.currentTimeMillis, threshold)
-    const abandoned = yield* checks.abandoned
+    const abandoned = yield* checks.abandoned(yield* Clock.currentTimeMillis)
     if (abandoned > 0) {
       tally.failed += abandoned
       yield* Effect.logError(
@@ -85,11 +93,17 @@ export const makePass = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const taken = yield* checks.take(now, threshold, batchSize)
       if (taken.isEmpty) return
-      yield* Effect.forEach(
-        yield* recheckable(taken.checks),
-        (check) =>
-          Effect.flatMap(recheck(check, { actor, interval, patience, tally }), checks.settle),
-        { concurrency: maxConcurrency, discard: true }
+      yield* recheckable(taken.checks).pipe(
+        Effect.flatMap((some) =>
+          Effect.forEach(
+            some,
+            (check) =>
+              Effect.flatMap(recheck(check, { actor, interval, patience, tally }), checks.settle),
+            { concurrency: maxConcurrency, discard: true }
+          )
+        ),
+        // A shutdown, or a database that went away.
+        Effect.onError(() => Effect.ignore(giveBack(taken.checks)))
       )
     }
   })

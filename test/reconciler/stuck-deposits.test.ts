@@ -12,6 +12,7 @@ import { Address } from "../../src/domain/chain.ts"
 import { TenantId } from "../../src/domain/ids.ts"
 import { localchain, newJobs, received } from "../deposits/jobs.ts"
 import * as a from "../machines/deposit-samples.ts"
+import { awaitState } from "../support/await.ts"
 import { confirmAll } from "../support/scripted-validator.ts"
 import { balanceOf, confirmedAs, reconcilerOf, stateOf, test, typesOf } from "./reconciling.ts"
 
@@ -182,6 +183,41 @@ describe("a deposit older than the threshold", () => {
       yield* TestClock.adjust("10 minutes")
       assert.include(yield* run, { recovered: 1, failed: 0 })
       assert.strictEqual(yield* stateOf(job), "completed.final")
+    })
+  )
+
+  test(
+    "is looked at by the next instance, however often one was shut down in the middle of a look",
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const job = yield* newJob()
+      yield* TestClock.adjust(threshold)
+      const isTaken = Effect.map(
+        sql`SELECT FROM reconciliation_checks WHERE job_id = ${job.id} AND lost_count > 0`,
+        ({ length }) => length === 1
+      )
+      for (const _ of [1, 2, 3]) {
+        const { shutdown, start } = yield* reconcilerOf({ script: () => Effect.never })
+        yield* start
+        yield* TestClock.withLive(awaitState("a look", isTaken, (taken) => taken))
+        assert.isFalse(yield* shutdown(Duration.zero))
+      }
+      const { run } = yield* reconcilerOf({ script: confirmAll })
+      assert.include(yield* run, { checked: 1, recovered: 1, failed: 0 })
+    })
+  )
+
+  test(
+    "is not looked at any more after three looks that ended with their processes, and a person is told",
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const job = yield* newJob()
+      yield* TestClock.adjust(threshold)
+      // As `kill -9` leaves them.
+      yield* sql`
+        INSERT INTO reconciliation_checks (job_id, due_at, lost_count) VALUES (${job.id}, 'epoch', 3)`
+      const { run } = yield* reconcilerOf({ script: confirmAll })
+      assert.include(yield* run, { checked: 0, recovered: 0, failed: 1 })
     })
   )
 
