@@ -112,7 +112,8 @@ export const makeChainScan = Effect.fnUntraced(function* (sql: PgClient.PgClient
         report.transfers += result.success.transfers
         report.missed += result.success.missed
         report.left_out += result.success.leftOut.length
-        if (!(yield* onRange({ from, to }))) break
+        const isBehind = to < Math.min(from + scanner.maxBlocks - 1, range.to)
+        if (!(yield* onRange({ from, to })) || isBehind) break
         from = to + 1
       }
       return report

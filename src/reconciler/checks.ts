@@ -8,7 +8,6 @@
 import type { PgClient } from "@effect/sql-pg"
 import { Duration, Effect } from "effect"
 import { maxLostWorkers } from "../../machines/deposit.ts"
-
 import type { Job } from "../deposits/job.ts"
 import { type JobRow, jobColumns, jobFromRow } from "../deposits/job-row.ts"
 import type { JobId } from "../domain/ids.ts"
@@ -29,8 +28,8 @@ export interface Check {
 
 export interface Outcome {
   readonly id: JobId
-  /** When it is looked at again, in milliseconds since 1970; null if never. */
-  readonly dueAt: number | null
+  /** When it is looked at again, in milliseconds since 1970. */
+  readonly dueAt: number
   readonly missingSince: number | null
   /** The chain gave a clear answer: what a scan had found is done with. */
   readonly isConclusive: boolean
@@ -64,22 +63,18 @@ export const makeChecks = (sql: PgClient.PgClient) => {
     )
 
   return {
-    /** Notes the jobs that need a look and are not noted yet. Returns how many. */
+    /** Notes the jobs that need a look and are not noted yet. */
     enlist: Effect.fnUntraced(function* (nowMillis: number, threshold: Duration.Duration) {
       const now = new Date(nowMillis)
-      let count = 0
       for (const condition of Object.values(conditions(nowMillis, threshold))) {
-        const rows = yield* sql<{ job_id: JobId }>`
+        yield* sql`
           INSERT INTO reconciliation_checks (job_id, due_at)
           SELECT id, ${now} FROM funding_event_jobs
           WHERE ${condition}
             AND NOT EXISTS (SELECT FROM reconciliation_checks WHERE job_id = funding_event_jobs.id)
           LIMIT ${maxNewChecks}
-          ON CONFLICT (job_id) DO NOTHING
-          RETURNING job_id`
-        count += rows.length
+          ON CONFLICT (job_id) DO NOTHING`
       }
-      return count
     }),
 
     /** Takes up to `limit` that are due; those that need no look any more are forgotten. */
@@ -142,9 +137,7 @@ export const makeChecks = (sql: PgClient.PgClient) => {
 
     /** Writes when it is looked at again. */
     settle: ({ dueAt, id, isConclusive, missingSince }: Outcome) =>
-      dueAt === null
-        ? sql`DELETE FROM reconciliation_checks WHERE job_id = ${id}`
-        : sql`
+      sql`
             INSERT INTO reconciliation_checks (job_id, due_at, missing_since)
             VALUES (${id}, ${new Date(dueAt)}, ${missingSince === null ? null : new Date(missingSince)})
             ON CONFLICT (job_id) DO UPDATE

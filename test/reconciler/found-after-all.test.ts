@@ -364,7 +364,7 @@ describe("a scan", () => {
         scanners: new Map([[localchain, behind]])
       })
       const [report] = (yield* run).scans
-      assert.include(report, { from_block: 91, to_block: 128, missed: 1 })
+      assert.include(report, { from_block: 91, to_block: 128, missed: 1, error: null })
     })
   )
 
