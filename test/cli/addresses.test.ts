@@ -2,14 +2,12 @@
 import { writeFileSync } from "node:fs"
 import { userInfo } from "node:os"
 import { join } from "node:path"
-import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
-import { Console, Context, Effect, Exit, Layer, Redacted, Schema, Stdio, Stream } from "effect"
-import { CliOutput, Command } from "effect/cli"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { addresses } from "../../src/cli/addresses.ts"
-import { ProcessEnv } from "../../src/config/process-env.ts"
 import { evmAddress } from "../addresses/registrations.ts"
 import { emptyFolder, surehook } from "../support/command.ts"
+import { runInProcess } from "../support/in-process-command.ts"
 import { TestDatabase } from "../support/postgres.ts"
 
 const secret = (byte: number) => `whsec_${Buffer.alloc(32, byte).toString("base64")}`
@@ -60,34 +58,10 @@ interface Options {
   readonly config?: "one.yaml" | "two.yaml"
 }
 
-/** The command in this process, because starting one takes longer than all that it does. */
-const run = (args: ReadonlyArray<string>, options: Options = {}) =>
-  Effect.gen(function* () {
-    const { env, folder } = yield* Shop
-    const said = { stdout: "", stderr: "" }
-    const recorder: Console.Console = Object.assign(Object.create(console), {
-      log: (text: unknown) => {
-        said.stdout += `${text}\n`
-      },
-      error: (text: unknown) => {
-        said.stderr += `${text}\n`
-      }
-    })
-    const stdin = Stdio.layerTest({
-      stdin: Stream.make(new TextEncoder().encode(options.stdin ?? ""))
-    })
-    const exit = yield* Command.runWith(addresses, { version: "test" })(args).pipe(
-      Effect.provide(Layer.mergeAll(stdin, CliOutput.layer(CliOutput.defaultFormatter()))),
-      Effect.provide(NodeServices.layer),
-      Effect.provideService(ProcessEnv, {
-        ...env,
-        SUREHOOK_CONFIG: join(folder, options.config ?? "one.yaml")
-      }),
-      Effect.provideService(Console.Console, recorder),
-      Effect.exit
-    )
-    return { code: Exit.isSuccess(exit) ? 0 : 1, ...said }
-  })
+const run = (args: ReadonlyArray<string>, { config = "one.yaml", stdin = "" }: Options = {}) =>
+  Effect.flatMap(Shop, ({ env, folder }) =>
+    runInProcess(addresses, { ...env, SUREHOOK_CONFIG: join(folder, config) }, args, { stdin })
+  )
 
 const write = (name: string, content: string | Uint8Array) =>
   Effect.map(Shop, ({ folder }) => {

@@ -20,7 +20,7 @@ const operator = `cli:${userInfo().username}`
 const env = Effect.map(TestDatabase, ({ url }) => ({ DATABASE_URL: Redacted.value(url) }))
 
 const runWith = (args: ReadonlyArray<string>, onError?: (text: string) => void) =>
-  Effect.flatMap(env, (own) => runInProcess(dlq, own, args, onError))
+  Effect.flatMap(env, (own) => runInProcess(dlq, own, args, onError && { onError }))
 
 const run = (...args: ReadonlyArray<string>) => runWith(args)
 
